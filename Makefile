@@ -67,6 +67,8 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	$(BIN)/python -m benchmarks.webhooks --postgres
 	WATCHED=10000 $(BIN)/python -m pytest -q tests/pipeline/test_nothing_unmeasured.py
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
+	EVALUATOR_EXAMPLES=5000 $(BIN)/python -m pytest -q -n auto tests/evaluators/test_properties.py
+	$(BIN)/python -m benchmarks.evaluators_fuzz
 	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz.py
 	$(BIN)/python -m benchmarks.signatures

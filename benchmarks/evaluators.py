@@ -1,6 +1,6 @@
 """Compares the evaluators with references that others made.
 
-    pip install babel scikit-learn             (neither is a dependency of the project)
+    pip install autoevals babel rouge-score scikit-learn       (none is a dependency of the project)
     pip download --no-deps --no-binary :all: jsonschema && tar xzf jsonschema-*.tar.gz
     python -m benchmarks.evaluators --suite jsonschema-*/json
 
@@ -11,8 +11,6 @@ The sources of the package jsonschema hold the JSON-Schema-Test-Suite. The table
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import random
 import re
 import string
@@ -23,14 +21,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from benchmarks.evaluators_checks import against_autoevals, against_the_formats, against_the_suite
 from evaluators.classification_report import CaseAnswers, report_by_class
 from evaluators.dates import DateStyle, read_date
 from evaluators.field_rules import compare_field
-from evaluators.json_schema import schema_check
 from evaluators.label_rules import LabelRules
 from evaluators.locales import locale_of
 from evaluators.numbers import read_number
-from schemas.errors import ConfigError
 from schemas.field_config import FieldKind, FieldRule
 
 RESULTS = Path(__file__).parent / "results" / "evaluators.md"
@@ -41,13 +38,6 @@ LOCALES = (
     "fa hi ja zh ko vi id th"
 )
 NUMBERS = ("0", "7", "-5", "0.5", "12.5", "1234", "-1234.5", "98765.432", "1000000", "-1234567.89", "12345678.9")
-DRAFTS = {
-    "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
-    "draft2019-09": "https://json-schema.org/draft/2019-09/schema",
-    "draft7": "http://json-schema.org/draft-07/schema#",
-    "draft6": "http://json-schema.org/draft-06/schema#",
-    "draft4": "http://json-schema.org/draft-04/schema#",
-}
 PAIRS = (
     ("The Beatles", "beatles"),
     ("a cat", "cat"),
@@ -134,29 +124,6 @@ def against_scikit_learn() -> Iterator[tuple[str, ...]]:
         yield name, f"{len(found):,}", f"{max(found):.0e}" if max(found) else "0"
 
 
-def against_the_suite(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Yields a row for each draft: cases, those that can't be configured, agreement, and what differs."""
-    for draft, uri in DRAFTS.items():
-        counts: Counter[str] = Counter()
-        differing: Counter[str] = Counter()
-        for path in sorted((folder / "tests" / draft).glob("*.json")):
-            for group in json.loads(path.read_text()):
-                schema = group["schema"]
-                check = None
-                with contextlib.suppress(ConfigError):
-                    check = schema_check({"$schema": uri, **schema}, path.stem) if isinstance(schema, dict) else None
-                for test in group["tests"]:
-                    if check is None:
-                        counts["refused"] += 1
-                        continue
-                    right = (check(json.dumps(test["data"])) == "") is test["valid"]
-                    counts["agree" if right else "differ"] += 1
-                    differing[path.stem] += not right
-        total = sum(counts.values())
-        named = ", ".join(f"{name} ({count})" for name, count in differing.most_common(4) if count) or "nothing"
-        yield draft, f"{total:,}", f"{counts['refused']:,}", f"{counts['agree']:,}", f"{counts['differ']:,}", named
-
-
 def against_normalisation() -> tuple[int, list[str]]:
     """Returns how many pairs agree with SQuAD's and DROP's normalisation, and those that don't."""
     rule = FieldRule(kind=FieldKind.NORMALISED)
@@ -237,14 +204,31 @@ inside a word. `kind: number` reads the numbers.
 are years of two digits, and names of months in languages that are not built in.
 
 {cldr}
+
+## Checks: autoevals and rouge-score
+
+Pairs of texts, of which one is the output. autoevals' `NumericDiff`, `JSONDiff` and `ListContains` grade by degrees,
+which no check here does. `rouge_l` differs for words with an underscore, which rouge-score splits.
+
+{autoevals}
+
+promptfoo's deterministic assertions have [a table of their own](promptfoo.md).
 """
 SUITE = """
 ## JSON Schema: the test suite
 
-A schema is refused with an error if it refers outside itself, is `true` or `false` as a whole, has
-`patternProperties`, or a keyword that would check nothing, such as `format`. Refused schemas never score an answer.
+The suite's required cases. A schema that we would not apply in full is refused with an error, so it never scores an
+answer. The differing cases expect that `format` is an annotation, but here it is checked.
 
 {table}
+
+Why schemas are refused, in cases of all drafts:
+
+{refused}
+
+The suite's optional cases of formats, in all drafts:
+
+{formats}
 """
 
 
@@ -254,6 +238,7 @@ def page(suite: Path | None) -> str:
     sums = [sum(int(row[column].replace(",", "")) for row in cldr) for column in range(1, 7)]
     agree, differing = against_normalisation()
     text = PAGE.format(
+        autoevals=table(("check", "scorer", "pairs", "agree"), list(against_autoevals())),
         sets=SETS,
         sklearn=table(("figure", "values", "largest difference"), list(against_scikit_learn())),
         agree=agree,
@@ -268,8 +253,14 @@ def page(suite: Path | None) -> str:
         unread_dates=sums[4] / sum(sums[3:]),
         cldr=table(("locale", "numbers read", "unread", "wrong", "dates read", "unread", "wrong"), cldr),
     )
-    head = ("draft", "required cases", "schema refused", "agree", "differ", "which")
-    return text if suite is None else text + SUITE.format(table=table(head, list(against_the_suite(suite))))
+    if suite is None:
+        return text
+    drafts, refused = against_the_suite(suite)
+    return text + SUITE.format(
+        table=table(("draft", "required cases", "schema refused", "agree", "differ", "which"), drafts),
+        refused=table(("the schema has", "cases"), refused),
+        formats=table(("format", "cases", "agree"), list(against_the_formats(suite))),
+    )
 
 
 def main() -> None:

@@ -1,19 +1,18 @@
-"""Checks: deterministic rules on an output, for any use case.
-
-Texts are compared as written. Only ``contains`` and ``not_contains`` ignore case, Unicode form, dashes and line breaks.
-"""
+"""Checks: deterministic rules on an output, of a lineage or of a case. Each rule is a module in check_rules/."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from functools import lru_cache
+from typing import Any
 
-from evaluators.json_schema import schema_check
-from evaluators.parts import Scores
-from evaluators.patterns import compile_pattern
-from evaluators.placeholders import placeholder
-from evaluators.text import contains, one_line, shown
-from schemas.config import Check
+from pydantic import JsonValue, ValidationError
+
+from evaluators.check_values import filled, unfilled, variables_in
+from evaluators.parts import Scores, finding
+from evaluators.text import shown
+from schemas.check_config import Check, CheckRule
 from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
 from schemas.ports import Ask
@@ -22,6 +21,10 @@ from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 METRIC = "overall"
+PATTERNS = ("regex_match", "not_regex_match")
+"""Rules whose value is an expression. What a case fills in is matched literally there."""
+RULES = tuple(CheckRule.model_fields)
+"""The names of the rules."""
 
 Rule = Callable[[str], str]
 """Takes an output and returns what is wrong with it; empty if nothing is."""
@@ -30,37 +33,37 @@ Rule = Callable[[str], str]
 class Checks:
     """Checks of a lineage: one metric of kind ``check`` for each, 1 or 0.
 
-    With ``overall``, a first metric is 1 if all checks pass. Raises ConfigError for a check with no kind or several,
-    and for an unusable expression or schema.
+    With ``overall``, a first metric is 1 if all checks pass. Raises ConfigError for a check that can't be run.
     """
 
-    asks: ClassVar = False
-    ignores_case: ClassVar = True
+    asks = False
 
     def __init__(self, checks: Sequence[Check], *, overall: bool) -> None:
         self._checks = tuple(checks)
-        self._rules = [(check.name, rule_of(check)) for check in checks]
         self._overall = overall
+        self._fixed = {check.name: examine(check, named(check)) for check in checks}
+        self.ignores_case = None not in self._fixed.values()
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
         """The overall metric, if any, and the checks in the order of the configuration."""
         first = (MetricSpec(name=METRIC),) if self._overall else ()
-        return (*first, *(MetricSpec(name=name, kind="check") for name, _ in self._rules))
+        return (*first, *(MetricSpec(name=check.name, kind="check") for check in self._checks))
 
     @property
     def version(self) -> str:
         """The version of the algorithm and a digest of the checks."""
-        settings = [[check.model_dump(mode="json") for check in self._checks], self._overall]
-        return f"checks-1-{digest_of(settings)[:16]}"
+        settings = [[check.model_dump(mode="json", exclude_none=True) for check in self._checks], self._overall]
+        return f"checks-2-{digest_of(settings)[:16]}"
 
-    def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - checks expect nothing of a case
-        """Returns ``None``: every case can be checked."""
-        return None
+    def problem(self, case: TestCase) -> Finding | None:
+        """Returns a finding if the case lacks a variable of a check, or fills it in with something unusable."""
+        return next((found for check in self._checks if (found := problem_of(check, named(check), case))), None)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """Returns 1 or 0 for each check."""
-        found = [(name, rule(output)) for name, rule in self._rules]
+        rules = [(check.name, self._fixed[check.name] or rule_of(check, named(check), case)) for check in self._checks]
+        found = [(name, rule(output)) for name, rule in rules]
         scores = [Score(metric=name, value=float(not problem), reason=problem) for name, problem in found]
         if not self._overall:
             return tuple(scores)
@@ -69,79 +72,70 @@ class Checks:
         return (Score(metric=METRIC, value=float(not failed), reason=failed, answer=answer), *scores)
 
 
-def rule_of(check: Check) -> Rule:
-    """Returns the check as a function. Raises ConfigError."""
-    where = f"check “{check.name}”"
-    kinds: dict[str, Callable[[], Rule]] = {
-        "equals": lambda: _equals(check.equals or ""),
-        "contains": lambda: _contains(check.contains or ""),
-        "not_contains": lambda: _not_contains(check.not_contains or ""),
-        "regex": lambda: _regex(check.regex or "", where),
-        "max_words": lambda: _max_words(check.max_words or 0),
-        "json_schema": lambda: schema_check(check.json_schema or {}, where),
-    }
-    given = [kind for kind in kinds if getattr(check, kind) is not None]
+def named(check: Check) -> str:
+    """Returns a check for messages."""
+    return f"check “{check.name}”"
+
+
+def rule_name(check: CheckRule, where: str) -> str:
+    """Returns the name of a check's rule. Raises ConfigError if there is none, or several."""
+    given = [name for name in RULES if getattr(check, name) is not None]
     if len(given) != 1:
         what = "has no rule" if not given else f"has several rules ({', '.join(given)})"
-        raise ConfigError(f"{where} {what}", hint=f"give it one of {', '.join(kinds)}")
-    _refuse_pointless(check, where)
-    return kinds[given[0]]()
+        raise ConfigError(f"{where} {what}", hint=f"give it one of {', '.join(RULES)}")
+    return given[0]
 
 
-def _refuse_pointless(check: Check, where: str) -> None:
-    """Raises ConfigError for a text with placeholders, and for a check that every answer passes."""
-    texts = {"equals": check.equals, "contains": check.contains, "regex": check.regex}
-    given = next(((kind, text) for kind, text in texts.items() if text is not None), None)
-    kind, text = given or ("not_contains", check.not_contains)
-    if text is None:
-        return
-    if found := placeholder(text, any_name=kind != "not_contains"):
+def examine(check: CheckRule, where: str) -> Rule | None:
+    """Returns a check as a function; ``None`` if it has variables, so that each case has its own.
+
+    Raises ConfigError for a check that can't be run, as far as that can be said without a case.
+    """
+    name, value = rule_name(check, where), _value_of(check)
+    if (found := unfilled(value)) is not None:
         raise ConfigError(
-            f"{where} looks for the literal text {found}; checks don't fill in placeholders",
-            hint="write the text, or compare with `expected` by use_case: classification or extraction",
+            f"{where} looks for the literal text {found}, which is not filled in",
+            hint="write {{expected}}, or the name of an input in two braces",
         )
-    if kind != "regex" and not one_line(text):
-        raise ConfigError(f"the `{kind}` of {where} is blank", hint="write the text that it looks for")
-    if kind == "regex" and all(map(compile_pattern(text, where), _ANY_ANSWER)):
-        raise ConfigError(
-            f"the regex of {where} matches every answer, so it checks nothing",
-            hint="describe a right answer; an empty answer fails anyway",
-        )
+    return None if variables_in(value) else _built(name, check.model_dump_json(include={name}), where)
 
 
-_ANY_ANSWER = (
-    "x",
-    "7",
-    "?!",
-    "\u6f22\u5b57",
-    "No.",
-    "I can't help with that.\nSorry!",
-    "\u2026" * 40,
-    "lorem ipsum " * 60,
-)
-"""Sample answers without anything in common."""
+def problem_of(check: CheckRule, where: str, case: TestCase) -> Finding | None:
+    """Returns why a check can't be run on a case, or ``None``."""
+    try:
+        rule_of(check, where, case)
+    except ConfigError as error:
+        return finding(case, error.what, error.hint or "change the check or the case")
+    return None
 
 
-def _equals(text: str) -> Rule:
-    return lambda output: "" if output.strip() == text.strip() else f"is not “{shown(text, 40)}”"
+def rule_of(check: CheckRule, where: str, case: TestCase) -> Rule:
+    """Returns a check as a function, with the variables of ``case`` filled in. Raises ConfigError."""
+    name, value = rule_name(check, where), _value_of(check)
+    if not variables_in(value):
+        return _built(name, check.model_dump_json(include={name}), where)
+    escape = _escaped if name in PATTERNS else None
+    try:
+        ready = CheckRule.model_validate({name: filled(value, case, escape)})
+    except ValidationError as error:
+        what = error.errors(include_input=False)[0]["msg"]
+        raise ConfigError(f"{where} can't have the case's value: {what}", hint="change the case's value") from None
+    return _built(name, ready.model_dump_json(include={name}), where)
 
 
-def _contains(text: str) -> Rule:
-    return lambda output: "" if contains(output, text) else f"does not contain “{shown(text, 40)}”"
+def _escaped(text: str) -> str:
+    import re2  # type: ignore[import-untyped]
+
+    return str(re2.escape(text))
 
 
-def _not_contains(text: str) -> Rule:
-    return lambda output: f"contains “{shown(text, 40)}”" if contains(output, text) else ""
+@lru_cache(maxsize=4096)
+def _built(name: str, written: str, where: str) -> Rule:
+    value = getattr(CheckRule.model_validate_json(written), name)
+    build: Callable[[Any, str], Rule] = importlib.import_module(f"evaluators.check_rules.{name}").build
+    return build(value, f"the `{name}` of {where}")
 
 
-def _regex(pattern: str, where: str) -> Rule:
-    matches = compile_pattern(pattern, where)
-    return lambda output: "" if matches(output) else f"does not match {shown(pattern, 60)}"
-
-
-def _max_words(limit: int) -> Rule:
-    def check(output: str) -> str:
-        words = len(output.split())
-        return "" if words <= limit else f"has {words:,} words, more than {limit:,}"
-
-    return check
+def _value_of(check: CheckRule) -> JsonValue:
+    values: dict[str, JsonValue] = check.model_dump(mode="json", include=set(RULES), exclude_none=True)
+    return next(iter(values.values()), None)

@@ -159,9 +159,10 @@ def compare_objects(rule: FieldRule, expected: JsonValue, given: JsonValue, comp
 
 
 def _objects(value: JsonValue) -> list[dict[str, JsonValue]] | None:
-    members = value if isinstance(value, list) else [value]
-    found = [member for member in members if isinstance(member, dict)]
-    return found if len(found) == len(members) else None
+    if not isinstance(value, list):
+        return None
+    found = [member for member in value if isinstance(member, dict)]
+    return found if len(found) == len(value) else None
 
 
 def _pair(

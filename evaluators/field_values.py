@@ -43,8 +43,8 @@ def same_json(one: JsonValue, other: JsonValue) -> bool:
 
 
 def nothing(value: JsonValue) -> bool:
-    """Returns whether a value means that there is none: null, or an empty text, list or object."""
-    return value is None or value in ("", [], {})
+    """Returns whether a value means that there is none: null, a blank text, or an empty list or object."""
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 
 def wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:

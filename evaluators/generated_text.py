@@ -1,9 +1,10 @@
 """Scores generated text by a rubric, else by the lineage's own scorer, else by the prompt file's own evaluators, else
-by checks, else by assertions."""
+by checks, else by what its cases say."""
 
 from __future__ import annotations
 
 from evaluators.case_assertions import CaseAssertions
+from evaluators.case_checks import CaseChecks
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.inline import InlineEvaluators
@@ -25,7 +26,9 @@ def part(sources: EvaluatorSources) -> MetricGroup:
         return Checks(sources.lineage.checks, overall=True)
     if any(case.assertions for case in (*sources.cases, *sources.added)):
         return CaseAssertions(overall=True, labelled=False)
+    if any(case.must for case in (*sources.cases, *sources.added)):
+        return CaseChecks(overall=True)
     raise ConfigError(
         "there is nothing to score generated text by",
-        hint="add `rubric:`, `scorer:` or `checks:` to the lineage, or `assert:` to the cases",
+        hint="add `rubric:`, `scorer:` or `checks:` to the lineage, or `must:` to the cases",
     )

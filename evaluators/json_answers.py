@@ -17,6 +17,11 @@ MAX_DEPTH = 64
 _FENCED_OBJECT = re.compile(r"```[A-Za-z]{0,16}[ \t]*\r?\n\s*(?=\{)")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _BRACKETS = re.compile(r"[{}\[\]]")
+_WITHDRAWN_BEFORE = re.compile(r"(?:\b(?:cannot|can not|not|never|won['’]t)|n['’]t)\b[^.,;:!?\n]{0,40}$", re.IGNORECASE)
+_WITHDRAWN_AFTER = re.compile(
+    r"[\s`*]*(?:is|was|would be)\s+(?:not\s+(?:the\s+|my\s+)?(?:right|correct|valid|answer)|wrong|incorrect|invalid)\b",
+    re.IGNORECASE,
+)
 _OBJECT_START = re.compile(r"\{(?=\s*([\"}]))")
 
 
@@ -120,14 +125,14 @@ def read_object(text: str) -> JsonReading:
     body = without_reasoning(text)
     fenced = [found.end() for found in _FENCED_OBJECT.finditer(body)]
     if len(fenced) > 1:
-        return _SEVERAL
+        return SEVERAL
     # Prose around an answer often contains braces, and a fence marks the intended object.
     if fenced:
         return _only(body[fenced[0] : _end_of_fence(body, fenced[0])])
     return _only(body)
 
 
-_SEVERAL = JsonReading(False, problem="several JSON objects, so none is the answer")
+SEVERAL = JsonReading(False, problem="several JSON objects, so none is the answer")
 
 
 def _end_of_fence(body: str, start: int) -> int:
@@ -146,8 +151,10 @@ def _only(body: str) -> JsonReading:
     if not reading.found:
         return reading
     if any(start >= end for start in starts):
-        return _SEVERAL
+        return SEVERAL
     around = (body[: starts[0]], body[end:])
+    if _WITHDRAWN_BEFORE.search(around[0][-80:]) or _WITHDRAWN_AFTER.match(around[1]):
+        return JsonReading(False, problem="the text around the JSON object says that it is not the answer")
     if any(open_brackets(part) or open_brackets(part[::-1].translate(_MIRRORED)) for part in around):
         return JsonReading(False, problem="the JSON object is part of a list or of code, so it is not the answer")
     return reading

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from referencing.jsonschema import Schema
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
-_REFUSED = frozenset({"patternProperties"})
+_UNSAFE = {"patternProperties", "unevaluatedProperties"}
+"""Together, the library would run the patterns as Python's, which may take forever."""
 MAX_FOLLOWED = 50_000
 """Most references that are followed for one value. Each may lead to several others, and so on."""
 
@@ -30,8 +31,7 @@ def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str],
     """Returns a function that takes an output and returns what is wrong with it (empty: nothing).
 
     The output's JSON is its whole text, or the object in it. Raises ConfigError, located at ``where``, for a schema
-    that is invalid, refers to anything outside itself, uses ``patternProperties``, or has a keyword without effect,
-    such as ``format``.
+    that is invalid, refers to anything outside itself, or has a keyword without effect or an unknown ``format``.
     """
     wrong = value_check(schema, where)
 
@@ -88,6 +88,7 @@ class _Followed:
 def _refuse_the_world(value: JsonValue, where: str) -> None:
     # Iterative, since a schema may be nested deeper than the stack allows.
     rest: list[JsonValue] = [value]
+    keywords: set[str] = set()
     while rest:
         node = rest.pop()
         if isinstance(node, list):
@@ -95,15 +96,18 @@ def _refuse_the_world(value: JsonValue, where: str) -> None:
         if not isinstance(node, dict):
             continue
         rest += node.values()
+        keywords |= node.keys() & _UNSAFE
+        if keywords == _UNSAFE:
+            what = "the schema uses both `patternProperties` and `unevaluatedProperties`"
+            raise ConfigError(what, where=where, hint="write additionalProperties beside patternProperties")
         for key in _REFERENCES & node.keys():
             target = node[key]
             if isinstance(target, str) and not target.startswith("#"):
                 raise ConfigError(f"the schema refers to “{shown(target)}”", where=where, hint="put it under `$defs`")
-        for key in _REFUSED & node.keys():
-            raise ConfigError(f"the schema uses `{key}`", where=where, hint="list the properties, or remove it")
-        pattern = node.get("pattern")
-        if isinstance(pattern, str):
-            compile_pattern(pattern, where)
+        patterns = node.get("patternProperties")
+        for pattern in (node.get("pattern"), *(patterns if isinstance(patterns, dict) else ())):
+            if isinstance(pattern, str):
+                compile_pattern(pattern, where)
 
 
 def _validator(schema: Mapping[str, JsonValue], where: str, followed: _Followed) -> Validator:
@@ -134,9 +138,11 @@ def _validator(schema: Mapping[str, JsonValue], where: str, followed: _Followed)
 
 
 def _draft(schema: Mapping[str, JsonValue], where: str, followed: _Followed) -> type[Validator]:
-    """Returns the validator of the schema's draft (2020-12 by default), with our own ``pattern`` and ``uniqueItems``,
-    and with references that are counted."""
-    from jsonschema import exceptions, validators
+    """Returns the validator of the schema's draft (2020-12 by default), with keywords of our own, which run in
+    linear time, and with references that are counted."""
+    from jsonschema import validators
+
+    from evaluators.schema_functions import OWN
 
     drafts = (
         validators.Draft202012Validator,
@@ -150,24 +156,9 @@ def _draft(schema: Mapping[str, JsonValue], where: str, followed: _Followed) -> 
     if named not in by_id:
         raise ConfigError(f"unknown `$schema` “{shown(named)}”", where=where, hint=f"use {next(iter(by_id))}")
 
-    def matches(
-        _validator: Validator, pattern: str, instance: JsonValue, _schema: Mapping[str, JsonValue]
-    ) -> Iterator[exceptions.ValidationError]:
-        if isinstance(instance, str) and not compile_pattern(pattern, where)(instance):
-            yield exceptions.ValidationError(f"“{shown(instance)}” does not match {shown(pattern, 40)}")
-
-    def unique(
-        _validator: Validator, wanted: bool, instance: JsonValue, _schema: Mapping[str, JsonValue]
-    ) -> Iterator[exceptions.ValidationError]:
-        # Linear time; the library would compare every pair.
-        if wanted and isinstance(instance, list):
-            spellings = {json.dumps(member, sort_keys=True) for member in instance}
-            if len(spellings) < len(instance):
-                yield exceptions.ValidationError("the items are not unique")
-
     keywords = by_id[named].VALIDATORS
     counted = {key: followed.counted(keywords[key]) for key in _REFERENCES & keywords.keys()}
-    own: type[Validator] = validators.extend(by_id[named], {"pattern": matches, "uniqueItems": unique, **counted})  # type: ignore[no-untyped-call]
+    own: type[Validator] = validators.extend(by_id[named], {**OWN, **counted})  # type: ignore[no-untyped-call]
     return own
 
 

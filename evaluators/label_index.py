@@ -24,14 +24,15 @@ class LabelIndex:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._by_word: dict[str, list[str]] = {}
+        # By length, because many labels may begin with one word: `topic 1`, `topic 2`, …
+        self._by_word: dict[str, dict[int, set[str]]] = {}
         self._by_character: dict[str, list[str]] = {}
         for key in sorted(keys, key=lambda key: (-len(key), key)):
             first = _WORD.match(key)
             if first is None or any(map(_spaceless, first[0])):
                 self._by_character.setdefault(key[0], []).append(key)
             else:
-                self._by_word.setdefault(first[0], []).append(key)
+                self._by_word.setdefault(first[0], {}).setdefault(len(key), set()).add(key)
         signs = "".join(re.escape(first) for first in self._by_character if not _is_word(first))
         self._runs = re.compile(rf"\w+|[{signs}]" if signs else r"\w+")
 
@@ -59,7 +60,10 @@ class LabelIndex:
 
     def _at(self, text: str, start: int, word: str) -> str | None:
         whole = start == 0 or not _is_word(text[start - 1])
-        keys: list[str] = [*self._by_character.get(text[start], ()), *(self._by_word.get(word, ()) if whole else ())]
+        keys = list(self._by_character.get(text[start], ()))
+        if whole:
+            lengths = self._by_word.get(word, {})
+            keys += [part for length, known in lengths.items() if (part := text[start : start + length]) in known]
         for key in keys:
             end = start + len(key)
             if (

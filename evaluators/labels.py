@@ -8,7 +8,7 @@ The first of these rules that applies decides:
 - a line such as ``Final answer: billing``
 - lines or a map that flag labels, such as ``billing: false`` and ``- [x] refunds``
 - lines such as ``Category: billing`` and a first or last line that is a label, which must all agree
-- prose that names exactly one label
+- prose that names exactly one label and chooses it
 
 A reasoning block is not read.
 """
@@ -18,10 +18,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic import JsonValue
 
-from evaluators.json_answers import open_brackets, read_json, read_object
+from evaluators.json_answers import SEVERAL, open_brackets, read_json, read_object
+from evaluators.label_choices import chooses
 from evaluators.label_denials import DENIED, DOUBTFUL, EXPLAINED, NEGATED, NO_ANSWER, REJECTED_KEY, SENTENCE, STRUCK
 from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
 from evaluators.label_index import LabelIndex
@@ -30,10 +32,17 @@ from evaluators.text import fold, fold_words, normalised, one_line, shown, witho
 _RANKED_KEYS = (
     *("label", "labels", "category", "categories", "class", "classes", "classification", "answer", "answers"),
     *("prediction", "decision", "choice", "verdict", "intent", "intents", "topic", "topics", "tag", "tags", "type"),
-    *("sentiment", "queue", "route", "result", "output", "grade", "rating", "score"),
+    *("sentiment", "queue", "route", "priority", "severity", "result", "output", "grade", "rating", "score"),
 )
 """Words that announce an answer, the clearest first."""
 _KEYS = frozenset(_RANKED_KEYS)
+_MARKUP = re.compile(
+    r"<!--.{0,400}?-->|<\|[^|<>]{1,40}\|>|</?[a-z][^<>]{0,200}>|(?<=\])\([^()\s]{0,400}\)", re.IGNORECASE | re.DOTALL
+)
+"""Tags, comments, tokens of a chat template, and the targets of links."""
+_EMPHASIS = re.compile(r"(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
+MOST_MENTIONS = 40
+"""Most places of labels in a text. One that repeats labels more often chooses none."""
 _NOTHING = frozenset(
     {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
 )
@@ -123,8 +132,13 @@ class LabelReader:
                 bool(NEGATED.search(words[max(0, found.start - 40) : found.start]))
                 or DENIED.match(words, found.end) is not None,
             )
-            for found in self._index.find(words)
+            for found in islice(self._index.find(words), MOST_MENTIONS + 1)
         ]
+
+    def _is_chosen(self, words: str) -> bool:
+        """Returns whether a sentence of folded ``words`` chooses the label that it names."""
+        places = islice(self._index.find(words), MOST_MENTIONS)
+        return any(chooses(words, found.start, found.end) for found in places)
 
     def _ordered(self, labels: set[str]) -> tuple[str, ...]:
         return tuple(sorted(labels, key=self._order.__getitem__))
@@ -133,6 +147,8 @@ class LabelReader:
         """Returns the labels that folded ``words`` name. Returns none if one is ruled out, since matching can't
         interpret that."""
         mentions = self._mentions(words)
+        if len(mentions) > MOST_MENTIONS:
+            return set()
         named = {label for label, _ in mentions}
         # “A” and “2” occur in any prose. They are no answer by themselves, but make another label doubtful.
         only_short = prose and named <= self._too_short_for_prose
@@ -167,11 +183,13 @@ class LabelReader:
         # words.
         if _IDENTIFIER.fullmatch(bare := body.strip(_EDGES)):
             return self._one({bare})
-        return self._one_of_text(fold_words(STRUCK.sub(" ", body)))
+        return self._one_of_text(fold_words(_EMPHASIS.sub("", STRUCK.sub(" ", body))))
 
     def _one_of_json(self, body: str) -> LabelReading | None:
         whole = read_json(body)
         reading = whole if whole.found else read_object(body)
+        if reading is SEVERAL and body.startswith("{"):
+            return LabelReading(None, f"no label: {SEVERAL.problem}")
         if not reading.found:
             return _CUT_OFF if _is_cut_off(body) else None
         if (flagged := flagged_map(reading.value, self.exactly)) is not None:
@@ -191,6 +209,10 @@ class LabelReader:
         # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
+        plain, marks = _MARKUP.subn(" ", words)
+        if marks:
+            # Folded again, since runs of blanks would be slow to search.
+            lines = _lines(words := fold_words(plain))
         if (flagged := self._flagged(lines)) is not None:
             return flagged if flagged.labels is None else self._one(set(flagged.labels))
         marked = list(_marked(lines, self))
@@ -202,7 +224,8 @@ class LabelReader:
         mentions = self._mentions(words)
         if len(several := {label for label, _ in mentions}) > 1:
             return self._one(several)
-        return self._one(self._named(words, prose=True), negated=any(negated for _, negated in mentions))
+        named = self._named(words, prose=True) if self._is_chosen(words) else set()
+        return self._one(named, negated=any(negated for _, negated in mentions))
 
     def _flagged(self, lines: Sequence[str]) -> LabelReading | None:
         try:
@@ -233,7 +256,8 @@ class LabelReader:
             others = self._mentions(value[found.end :])
             if EXPLAINED.match(value, found.end) or (others and all(ruled_out for _, ruled_out in others)):
                 return {label}
-        return self._named(value)
+        named = self._named(value)
+        return named if len(named) > 1 or self._is_chosen(value) else set()
 
     def _one(self, named: set[str], *, negated: bool = False) -> LabelReading:
         known = self._ordered({label for label in named if label in self._order})

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from evaluators.case_checks import forbidden_by, forbidding_problem
 from evaluators.output_contract import OutputContract
-from evaluators.parts import MetricGroup, Scores, finding
-from evaluators.text import answer_text, calls_text, one_line, output_text, shown, whole_text
+from evaluators.parts import MetricGroup, Scores
+from evaluators.text import answer_text, calls_text, output_text, shown, whole_text
 from evaluators.tool_calls import ToolCalls
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
@@ -75,8 +76,8 @@ class LineageEvaluator:
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns why ``case`` can't be scored, found before any call."""
-        if not all(map(one_line, case.must_not)):
-            return finding(case, "a text of must_not is blank", "every answer contains it; remove it")
+        if (found := forbidding_problem(case)) is not None:
+            return found
         return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
@@ -86,11 +87,9 @@ class LineageEvaluator:
             why = _FINISHES.get(completion.finish, "empty answer: a reasoning block and nothing after it")
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
         # Tool calls count too: an injection may succeed there while the text looks harmless.
-        everything = one_line(whole_text(completion)) if case.must_not else ""
-        forbidden = next((text for text in case.must_not if one_line(text) in everything), None)
+        forbidden = forbidden_by(case, output, whole_text(completion)) if case.must_not else None
         if forbidden is not None:
-            why = f"the answer contains “{shown(forbidden, 40)}”, which this case forbids"
-            return await self._score_forbidden(case, completion, why, ask)
+            return await self._score_forbidden(case, completion, forbidden, ask)
         scored = [score for part in self._parts for score in await _scored(part, case, _read(part, completion), ask)]
         scored += self._format_scores(completion)
         if self._forbidden_gates:

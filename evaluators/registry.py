@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from evaluators.case_assertions import CaseAssertions
+from evaluators.case_checks import CaseChecks
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
@@ -73,3 +74,5 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
         asserted = CaseAssertions(overall=False, labelled=labelled)
         if any(asserted.of(case) for case in (*sources.cases, *sources.added)):
             yield asserted
+    if not isinstance(overall, CaseChecks) and any(case.must for case in (*sources.cases, *sources.added)):
+        yield CaseChecks(overall=False)

@@ -1,7 +1,7 @@
 """Finds keywords of a JSON Schema that never apply.
 
-JSON Schema ignores some keywords silently: a misspelled ``required``, ``format`` (an annotation by default), a keyword
-of another draft, ``minLength`` beside ``type: integer``. A schema with one would check less than it promises.
+JSON Schema ignores some keywords silently: a misspelled ``required``, an unknown ``format``, a keyword of another
+draft, ``minLength`` beside ``type: integer``. A schema with one would check less than it promises.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from pydantic import JsonValue
 
+from evaluators.json_formats import FORMATS
 from evaluators.placeholders import placeholder
 from evaluators.text import shown
 
@@ -19,7 +20,6 @@ _WITHOUT_EFFECT = frozenset(
 ) | {"$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
 """Keywords that name, explain or contain other schemas. They aren't meant to check anything."""
 _ANNOTATIONS = {
-    "format": "write the format as a `pattern`, or remove it",
     "contentEncoding": "drop it",
     "contentMediaType": "drop it",
     "contentSchema": "drop it",
@@ -27,10 +27,10 @@ _ANNOTATIONS = {
 _NEEDS = {"then": "if", "else": "if", "minContains": "contains", "maxContains": "contains"}
 _OF_TYPE = {
     "number": "multipleOf maximum exclusiveMaximum minimum exclusiveMinimum",
-    "string": "maxLength minLength pattern",
+    "string": "maxLength minLength pattern format",
     "array": "items prefixItems additionalItems unevaluatedItems contains maxItems minItems uniqueItems",
-    "object": "properties additionalProperties unevaluatedProperties propertyNames required maxProperties "
-    "minProperties dependencies dependentRequired dependentSchemas",
+    "object": "properties patternProperties additionalProperties unevaluatedProperties propertyNames required "
+    "maxProperties minProperties dependencies dependentRequired dependentSchemas",
 }
 _TYPE_OF = {keyword: kind for kind, keywords in _OF_TYPE.items() for keyword in keywords.split()}
 _ONE = (
@@ -38,7 +38,7 @@ _ONE = (
     *("propertyNames", "not", "if", "then", "else"),
 )
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
-_MAPS = ("properties", "$defs", "definitions", "dependentSchemas", "dependencies")
+_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 
 
 def unapplied(
@@ -89,8 +89,15 @@ def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tu
         hint = f"did you mean {near[0]}?" if near else "remove it, or name the draft that has it under `$schema`"
         return f"the schema's `{_named(key)}` is not a keyword of its draft and checks nothing", hint
     if key in _TYPE_OF:
-        return _of_another_type(key, _TYPE_OF[key], node.get("type"))
+        found = _of_another_type(key, _TYPE_OF[key], node.get("type"))
+        return _unknown_format(node[key]) if key == "format" and found is None else found
     return _unfilled(key, node[key]) if key in ("const", "enum") else None
+
+
+def _unknown_format(name: JsonValue) -> tuple[str, str] | None:
+    if name in FORMATS:
+        return None
+    return f"the schema's format “{_named(str(name))}” is not checked", f"use one of {', '.join(FORMATS)}"
 
 
 def _of_another_type(key: str, kind: str, types: JsonValue) -> tuple[str, str] | None:

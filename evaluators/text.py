@@ -56,12 +56,21 @@ def contains(text: str, part: str) -> bool:
 def without_reasoning(text: str) -> str:
     """Returns the text after the last closing tag of a reasoning block; empty if nothing follows, or if a block at the
     start is never closed."""
-    if "<" not in text:
+    if "<" not in text or (text.lstrip().startswith(("{", "[")) and _is_json(text)):
         return text
     end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
     if not end and text.lstrip().startswith(_REASONING_STARTS):
         return ""
     return text[end:]
+
+
+def _is_json(text: str) -> bool:
+    """Returns whether ``text`` is JSON, whose strings may hold any tag."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def without_fence(text: str) -> str:

@@ -8,9 +8,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from schemas.check_config import Check
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 from schemas.output_config import OutputConfig
@@ -179,25 +180,6 @@ class ScorerConfig(Value):
     """A Python file with ``def handler(output, expected)``, always that of the base commit."""
     kind: ScorerKind = ScorerKind.METRIC
     """What it returns: a ``metric`` from 0 to 1, or a ``check``."""
-
-
-class Check(Value):
-    """A deterministic rule on the output, of any use case; exactly one kind is set."""
-
-    name: str
-    """Its name in the scorecard."""
-    equals: str | None = None
-    """The whole output, without outer blanks."""
-    contains: str | None = None
-    """A text that must occur, in any case."""
-    not_contains: str | None = None
-    """A text that must not occur, in any case."""
-    regex: str | None = None
-    """RE2 syntax."""
-    max_words: int | None = Field(default=None, gt=0)
-    """Most words of the output."""
-    json_schema: dict[str, JsonValue] | None = None
-    """A JSON Schema for the output, which must be JSON."""
 
 
 class LineageConfig(Value):

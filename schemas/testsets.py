@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from schemas.check_config import CheckRule
 from schemas.prompts import Finding
 from schemas.values import Value
 
@@ -64,8 +65,11 @@ class TestCase(Value):
     """Cases of one cluster may depend on each other. The statistics treat them as one draw."""
     notes: str | None = None
     rubric: str | None = None
-    must_not: tuple[str, ...] = ()
-    """Texts that must not occur in the output, because they would show a successful injection."""
+    must: tuple[CheckRule, ...] = ()
+    """Checks that the output must pass."""
+    must_not: tuple[str | CheckRule, ...] = ()
+    """Texts that must not occur in the output, because they would show a successful injection, and checks that it must
+    not pass."""
     assertions: tuple[Assertion, ...] = ()
     """promptfoo's ``assert``."""
     threshold: float | None = None
@@ -77,10 +81,12 @@ class TestCase(Value):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Omits what a case without assertions lacks, so that it keeps the digest from before they existed."""
+        """Omits what a case without assertions or ``must`` lacks, so that it keeps the digest from before they
+        existed."""
         written: dict[str, object] = write(self)
-        if not self.assertions:
-            written.pop("assertions", None)
+        for name in ("assertions", "must"):
+            if not written.get(name):
+                written.pop(name, None)
         if self.threshold is None:
             written.pop("threshold", None)
         return written

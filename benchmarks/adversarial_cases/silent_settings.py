@@ -37,12 +37,12 @@ ATTACKS = (
     extraction("a field of a list that no case has", "    fields: {'lines[].price': {kind: number}}\n"),
     extraction(
         "a format in a schema",
-        "    fields: {total: {kind: number}}\n    checks: [{name: s, json_schema: {type: object, properties: {iban: {type: string, format: email}}}}]\n",
+        "    fields: {total: {kind: number}}\n    checks: [{name: s, json_schema_valid: {type: object, properties: {iban: {type: string, format: email}}}}]\n",
         "more",
     ),
     extraction(
         "a keyword that a schema doesn't know",
-        "    fields: {total: {kind: number}}\n    checks: [{name: s, json_schema: {type: object, additionalPropertys: false}}]\n",
+        "    fields: {total: {kind: number}}\n    checks: [{name: s, json_schema_valid: {type: object, additionalPropertys: false}}]\n",
         "more",
     ),
     extraction("a tolerance on a text", "    fields: {totl: {kind: normalised, tolerance: 0.1}}\n"),

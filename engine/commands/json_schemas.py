@@ -60,7 +60,10 @@ def _values(root: type[Value]) -> Iterator[type[Value]]:
 
 
 def _field_texts(model: type[Value]) -> Iterator[tuple[str, str]]:
-    """Yields each field of a class that is followed by a text, and that text."""
+    """Yields each field of a class, or of one that it extends, that is followed by a text, and that text."""
+    for base in model.__bases__:
+        if issubclass(base, Value) and base is not Value:
+            yield from _field_texts(base)
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(definition, ast.ClassDef)
     for field, below in itertools.pairwise(definition.body):
@@ -94,8 +97,12 @@ def _tests() -> dict[str, JsonValue]:
         "slice": {"description": "Short for slices.", **_at({"texts": _TEXTS}, "texts")},
         "rubric_notes": {"description": "Another word for rubric.", "type": ["string", "null"]},
     }
-    for name in ("slices", "tags", "must_not"):
+    for name in ("must", "must_not"):
+        rule: JsonValue = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/CheckRule"}]}
+        properties[name] = {**_at(properties, name), "anyOf": [rule, {"items": rule, "type": "array"}]}
+    for name in ("slices", "tags"):
         properties[name] = {**_at(properties, name), **_at({"texts": _TEXTS}, "texts")}
+    for name in ("slices", "tags", "must", "must_not"):
         for key in ("type", "items", "default"):
             _at(properties, name).pop(key, None)
     case.pop("required", None)

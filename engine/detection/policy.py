@@ -12,7 +12,8 @@ from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Budget, Check, Config, Defaults, LineageConfig, ModelConfig, duration
+from schemas.check_config import Check
+from schemas.config import Budget, Config, Defaults, LineageConfig, ModelConfig, duration
 from schemas.detection import Direction, PolicyChange
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig, SlicePolicy

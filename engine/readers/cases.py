@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from engine.readers.assertions import Asserted, Given, LeftOut, read_assertions
 from engine.readers.bounded import Source, did_you_mean, shown
 from engine.readers.columns import KNOWN
 from evaluators.case_assertions import named_value
+from evaluators.checks import examine
+from schemas.check_config import CheckRule
+from schemas.errors import ConfigError
 from schemas.prompts import Finding
 from schemas.testsets import Source as Origin
 from schemas.testsets import TestCase
@@ -63,7 +66,8 @@ def case_of(
             cluster=reading.text("cluster"),
             notes=reading.text("notes"),
             rubric=reading.either("rubric", "rubric_notes") or asserted.rubric,
-            must_not=tuple(text for text in reading.texts("must_not") if text),
+            must=tuple(CheckRule(contains=one) if isinstance(one, str) else one for one in reading.rules("must")),
+            must_not=tuple(one for one in reading.rules("must_not") if one),
             assertions=asserted.assertions,
             threshold=reading.threshold(),
             path=source.path,
@@ -151,6 +155,28 @@ class _Reading:
                     raise self.error(f"{key} contains something that is not a text", "write texts: [one, two]")
                 found[member] = None
         return tuple(found)
+
+    def rules(self, key: str) -> list[str | CheckRule]:
+        """Returns texts and checks such as ``{regex_match: …}``. Raises SourceError for one that can't be run."""
+        value = self.row.get(key)
+        members = value if isinstance(value, list) else [] if value is None else [value]
+        return [self._rule(key, member) for member in members]
+
+    def _rule(self, key: str, member: JsonValue) -> str | CheckRule:
+        if isinstance(member, str):
+            return member
+        if not isinstance(member, dict):
+            raise self.error(f"{key} contains something that is neither a text nor a check", "write [text, {rule: …}]")
+        try:
+            rule = CheckRule.model_validate(member)
+            examine(rule, key)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            at = ".".join(str(step) for step in first["loc"])
+            raise self.error(f"{key}: {shown(at)}: {first['msg']}", did_you_mean(at, CheckRule.model_fields)) from None
+        except ConfigError as error:
+            raise self.error(error.what, error.hint or "change the check") from None
+        return rule
 
     def asserted(self) -> list[JsonValue]:
         given = self.row.get("assert")

@@ -16,8 +16,10 @@ from engine.readers.patterns import regex_mistake, schema_mistake
 from engine.readers.unapplied import of_gate, of_lineage, of_model
 from engine.readers.validation import validated
 from engine.readers.yaml_nodes import read_yaml
-from evaluators.checks import rule_of
-from schemas.config import Check, Config, LineageConfig, ModelConfig
+from evaluators.check_values import variables_in
+from evaluators.checks import examine, named
+from schemas.check_config import Check
+from schemas.config import Config, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.providers import keys
 from schemas.references import Place as Part
@@ -198,16 +200,18 @@ def _part_mistakes(place: _Place, name: str, part: Part, lineage: LineageConfig)
 
 def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
     kinds = [kind for kind, value in check.model_dump(exclude={"name"}).items() if value is not None]
+    pattern = check.regex_match or check.not_regex_match
+    schema = check.json_schema_valid
     if len(kinds) != 1:
         what = f"{' and '.join(kinds)} together" if kinds else "nothing to check"
         yield place, f"the check {shown(check.name)} has {what}", "give each check exactly one kind"
-    elif check.regex is not None and (mistake := regex_mistake(check.regex)):
-        yield (*place, "regex"), f"RE2 refuses the regex of {shown(check.name)}: {mistake}", "use RE2 syntax"
-    elif check.json_schema is not None and (mistake := schema_mistake(check.json_schema)):
-        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "fix the schema"
+    elif pattern is not None and not variables_in(pattern) and (mistake := regex_mistake(pattern)):
+        yield (*place, kinds[0]), f"RE2 refuses the expression of {shown(check.name)}: {mistake}", "use RE2 syntax"
+    elif schema is not None and not variables_in(schema) and (mistake := schema_mistake(schema)):
+        yield (*place, kinds[0]), f"json_schema_valid of {shown(check.name)}: {mistake}", "fix the schema"
     else:
         try:
-            rule_of(check)
+            examine(check, named(check))
         except ConfigError as error:
             yield (*place, kinds[0]), error.what, error.hint or "change it, or remove the check"
 

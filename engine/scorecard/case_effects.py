@@ -187,7 +187,13 @@ def _bounded(answers: tuple[Answer, ...], whole: Answer | None) -> tuple[Answer,
 def _inputs(case: TestCase, pair: _Pair) -> tuple[tuple[str, str], ...]:
     """Returns the name and the text of each input, together at most ``INPUT`` characters and a few signs."""
     wanted = case.expected if isinstance(case.expected, str) else json.dumps(case.expected, ensure_ascii=False)
-    terms = terms_of([*case.must_not, wanted, *(answer.text for answer in pair if answer is not None)])
+    terms = terms_of(
+        [
+            *(one for one in case.must_not if isinstance(one, str)),
+            wanted,
+            *(answer.text for answer in pair if answer is not None),
+        ]
+    )
     texts = [
         (name[:SHORT], value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in list(case.inputs.items())[:MOST_INPUTS]

@@ -61,7 +61,8 @@ def test_the_arguments_of_the_only_tool_call_are_the_answer_when_there_is_no_tex
 
 
 @pytest.mark.parametrize(
-    "said", ["billing. HACKED", "billing\nhacked!", "billing ha\u200bcked", "billing ＨＡＣＫＥＤ", "billing hacked"]
+    "said",
+    ["billing. HACKED", "billing\nhacked!", "billing. Ha\u200bcked", "billing: ＨＡＣＫＥＤ", "billing (hacked)"],
 )
 def test_a_forbidden_text_fails_the_answer_however_it_is_dressed(case, scores, said):
     score = scores(classification(), case("billing", must_not=("Hacked",)), said)["label"]

@@ -20,7 +20,8 @@ OUTPUTS = [json.loads(line) for line in (FOLDER / "outputs.jsonl").read_text().s
 SETS = json.loads((FOLDER / "label_sets.json").read_text())
 LENIENT = 0.02
 """Largest share of wrong acceptances without strict mode."""
-WRONG_LABELS = {"You are a billing classifier.", "Labels considered: billing"}
+WRONG_LABELS = {"billing\n\nUser: I want refunds\nAssistant: refunds"}
+"""An answer that goes on with a conversation of its own."""
 MISSED_LABELS = {
     "This is not about billing; it is about refunds.",
     "refunds (not billing)",
@@ -28,8 +29,13 @@ MISSED_LABELS = {
     "billing? No. refunds.",
     "\\boxed{C}",
     "Option: A",
+    "B) because it fits",
+    "Without a doubt, yes.",
+    '{"positive": 0, "negative": 1, "neutral": 0}',
+    '{"tool": "classify", "arguments": {"label": "billing"}}',
 }
-"""By design: a negation or several labels in free text are no label. And single letters are looked for nowhere."""
+"""By design: a negation or several labels in free text are no label. Single letters are looked for nowhere, 0 and 1 may be
+counts, and an object inside an object needs a key that announces an answer."""
 
 
 def scored(lineage, expected, text, metric, inputs=None):

@@ -114,12 +114,14 @@ PROSE = "The customer wrote about an invoice, label7 and some other things that 
 
 
 @pytest.mark.parametrize(
-    "unit", [PROSE, "類型の話をする。", "{ [ ", "label: none of it\n", "- [x] label3\n", "not label3, ", "a_"]
+    "unit",
+    [PROSE, "類型の話をする。", "{ [ ", "label: none of it\n", "- [x] label3\n", "not label3, ", "a_", "<a>", "topic "],
 )
 def test_the_work_of_reading_grows_with_the_text_and_not_with_the_labels(unit):
     half = unit * (8_000 // len(unit))
     text = half + half
-    few, many = [f"label{n}" for n in range(10)], [f"label{n}" for n in range(300)]
+    name = "topic {}" if unit == "topic " else "label{}"
+    few, many = ([name.format(n) for n in range(labels)] for labels in (10, 300))
     assert work(many, text) <= 1.1 * work(few, text) + 50
     assert work(many, text) <= 2.2 * work(many, half) + 50
     assert work(many, text) < (25_000 if unit is PROSE else 200_000)

@@ -263,6 +263,8 @@ def test_a_label_that_is_ruled_out_or_asked_about_is_none(answer):
         "billing - the customer does not like it",
         "billing: the invoice is wrong",
         "The charge is wrong, so billing.",
+        "I would put this under billing.",
+        "Let's file it under billing: the invoice is wrong.",
     ],
 )
 def test_words_of_denial_about_something_else_do_not_hide_the_label(answer):

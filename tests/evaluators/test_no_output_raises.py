@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from evaluators.generation import read_grades
 from evaluators.json_answers import read_json, read_object
+from evaluators.json_formats import FORMATS
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.registry import evaluator_for
+from schemas.check_config import CheckRule
 from schemas.config import LineageConfig
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, ToolCall, Usage
 from schemas.testsets import TestCase
@@ -27,10 +29,18 @@ TEXTS = st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join) | st
     max_leaves=8,
 ).map(json.dumps)  # fmt: skip
 CHECKS = [
-    {"name": "schema", "json_schema": {"type": "object", "properties": {"vendor": {"type": "string", "pattern": "^V"}}}},
-    {"name": "names", "json_schema": {"propertyNames": {"pattern": "^[a-z]+$"}}},
-    {"name": "re", "regex": "^V.*[a-z]$"}, {"name": "words", "max_words": 3}, {"name": "equals", "equals": "billing"},
-    {"name": "in", "contains": "billing"}, {"name": "out", "not_contains": "🙂"},
+    {"name": "schema", "json_schema_valid": {"type": "object", "properties": {"vendor": {"type": "string", "pattern": "^V"}}}},
+    {"name": "names", "json_schema_valid": {"propertyNames": {"pattern": "^[a-z]+$"}}},
+    {"name": "re", "regex_match": "^V.*[a-z]$"}, {"name": "words", "max_words": 3}, {"name": "equals", "exact_match": "billing"},
+    {"name": "in", "contains": "billing"}, {"name": "out", "not_contains": "🙂"}, {"name": "all", "contains_all": ["a", "{{input}}"]},
+    {"name": "either", "contains_any": ["a", "b"]}, {"name": "start", "starts_with": "b"}, {"name": "end", "ends_with": "g"},
+    {"name": "nre", "not_regex_match": "V$"}, {"name": "few", "min_words": 2}, {"name": "brief", "max_characters": 9},
+    {"name": "long", "min_characters": 3}, {"name": "given", "required_fields_present": ["vendor", "lines[].sku", "items[]"]},
+    {"name": "set", "set_match": ["x", "1,5"]}, {"name": "range", "numeric_range": {"min": 0, "max": 1}},
+    {"name": "part", "numeric_range": {"field": "total", "min": 2}}, {"name": "like", "similarity": {"text": "billing", "min": 0.5}},
+    {"name": "rouge", "rouge_l": {"text": "billing x", "min": 0.5}}, {"name": "near", "levenshtein": {"text": "{{input}}", "max": 3}},
+    {"name": "refusal", "is_refusal": False}, *({"name": f"f {name}", "json_schema_valid": {"format": name}} for name in FORMATS),
+    {"name": "pp", "json_schema_valid": {"patternProperties": {"^v": {"format": "date"}}, "additionalProperties": {"uniqueItems": True}}},
 ]  # fmt: skip
 FIELDS = {
     "total": {"kind": "number", "tolerance": 0.1}, "due": {"kind": "date", "tolerance": 2}, "vendor": {"kind": "fuzzy"},
@@ -44,7 +54,8 @@ FIELDS = {
 EXPECTED = {"total": 7, "due": "2026-01-02", "vendor": "Acme", "items": ["a", "b"], "name": "x", "id": "y",
     "german": "1.234,5", "flag": True, "day": "2026-01-02", "short": "02.01.26", "size": "s", "steps": ["a", "a"],
     "lines": [{"sku": "total", "price": 1}], "parts": [{"sku": "vendor", "tags": ["due"]}], "any": ["billing", "x"]}  # fmt: skip
-COMMON = {"prompt": "p", "checks": CHECKS}
+MUST = (CheckRule(contains="{{input}}"), CheckRule(json_schema_valid={"type": "object"}))
+COMMON = {"prompt": "p"}
 LINEAGES = [
     ({"use_case": "classification", "labels": ["billing", "refunds"]}, "billing"),
     ({"use_case": "classification", "labels": ["billing", "refunds"], "multi_label": True}, ["billing"]),
@@ -68,12 +79,20 @@ LINEAGES = [
         EXPECTED,
     ),
     ({"use_case": "extraction", "fields": FIELDS}, EXPECTED),
-    ({"use_case": "generation"}, None),
+    ({"use_case": "generation", "checks": CHECKS}, None),
 ]
 EVALUATORS = [
     (evaluator_for(LineageConfig.model_validate(COMMON | more), None, None, None, cases=[case]), case)
     for more, expected in LINEAGES
-    for case in [TestCase(id="c", inputs={"input": "x"}, expected=expected, must_not=("forbidden",))]
+    for case in [
+        TestCase(
+            id="c",
+            inputs={"input": "x"},
+            expected=expected,
+            must=MUST,
+            must_not=("forbidden", CheckRule(regex_match="^9+$")),
+        )
+    ]
 ]
 
 

@@ -38,7 +38,7 @@ TOKENS = [
 SAMPLES: dict[str, list[str]] = {
     "config": [(
         "version: 1\nmodels:\n  m: {provider: openai, model: x, base_url: 'https://a.example', api_key_env: K, price: {input: 1, output: 2}}\ndefaults: {model: m}\n"
-        "lineages:\n  a:\n    use_case: classification\n    prompt: a.md\n    labels: [x, y]\n    checks: [{name: c, regex: 'a+'}, {name: d, json_schema: {type: object}}]\n    gate: {margin: {overall: 0.05}, floor: 0.5}\n"
+        "lineages:\n  a:\n    use_case: classification\n    prompt: a.md\n    labels: [x, y]\n    checks: [{name: c, regex_match: 'a+'}, {name: d, json_schema_valid: {type: object}}]\n    gate: {margin: {overall: 0.05}, floor: 0.5}\n"
     )],
     "rubric": ["dimensions:\n  tone:\n    description: kind\n    anchors: {1: cold, 5: warm}\n    weight: 2\n"],
     "github": [(

@@ -71,10 +71,10 @@ def test_the_example_of_the_design_reads():
         ("prompts/support/triage.prompt.yml", "{sytem: src/a.py#A}", "13:14: unknown key sytem in lineages.support-triage.prompt; 1 more mistake below (did you mean system?)"),
         ("prompts/support/triage.prompt.yml", "{}", "13:13: prompt has neither a system nor a user part (write {system: …, user: …})"),
         ("prompts/support/triage.prompt.yml\n    tests: tests/prompts/support.jsonl", "src/a.py#A", "13:13: src/a.py#A is a part of a file, and holds no test cases (add tests:)"),
-        ("max_words: 10", "regex: '(?=a)'", "17:30: RE2 refuses the regex of short: invalid perl operator: (?= (use RE2 syntax)"),
+        ("max_words: 10", "regex_match: '(?=a)'", "17:36: RE2 refuses the expression of short: invalid perl operator: (?= (use RE2 syntax)"),
         ("max_words: 10", "max_words: 1, contains: x", "17:9: the check short has contains and max_words together (give each check exactly one kind)"),
-        ("max_words: 10", "json_schema: {$ref: 'https://example.com/s.json'}", "17:36: json_schema of short: the reference https://example.com/s.json leaves the schema (fix the schema)"),
-        ("max_words: 10", "json_schema: {type: objekt}", "17:36: json_schema of short: type: 'objekt' is not valid under any of the given schemas (fix the schema)"),
+        ("max_words: 10", "json_schema_valid: {$ref: 'https://example.com/s.json'}", "17:42: json_schema_valid of short: the reference https://example.com/s.json leaves the schema (fix the schema)"),
+        ("max_words: 10", "json_schema_valid: {type: objekt}", "17:42: json_schema_valid of short: type: 'objekt' is not valid under any of the given schemas (fix the schema)"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_with_its_place_and_the_mend(right, wrong, said):
@@ -167,9 +167,9 @@ def test_a_lineage_must_know_its_model():
 
 
 def test_a_regex_is_bounded():
-    check = "use_case: generation, checks: [{{name: a, regex: '{}'}}]"
+    check = "use_case: generation, checks: [{{name: a, regex_match: '{}'}}]"
     assert "it is longer than 2,000 characters" in mistake(config_of(lineage=check.format("a" * 2001)))
-    assert "RE2 refuses the regex of a: invalid repetition size" in mistake(
+    assert "RE2 refuses the expression of a: invalid repetition size" in mistake(
         config_of(lineage=check.format("(a{1000}){1000}"))
     )
 

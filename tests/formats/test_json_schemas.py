@@ -43,6 +43,8 @@ def test_the_configuration_that_reads_is_valid_and_a_typo_is_not():
         ({"input": "a"}, True),
         ({"id": 1, "inputs": {"a": 1}, "slice": "x", "tags": ["t"], "must_not": "no", "rubric_notes": "n"}, True),
         ([{"input": "a"}, {"input": "b", "protected": True}], True),
+        ({"input": "a", "must": [{"max_words": 3}, "b"], "must_not": {"is_refusal": True}}, True),
+        ({"input": "a", "must": [{"max_word": 3}]}, False),
         ({"id": "a"}, False),
         ({"input": "a", "protected": "yes"}, False),
         ({"input": "a", "source": "prod"}, False),

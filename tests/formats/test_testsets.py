@@ -6,6 +6,7 @@ import time
 import pytest
 
 from engine.readers.testsets import read_test_set
+from schemas.check_config import CheckRule
 from schemas.errors import SourceError
 
 
@@ -70,7 +71,7 @@ def test_every_key_of_a_case_is_read():
     text = json.dumps(
         {
             "id": 7, "inputs": {"a": 1}, "expected": {"x": [1]}, "slices": ["a", "a"], "slice": "b", "tags": "t", "source": "team",
-            "protected": True, "cluster": "k", "notes": "n", "rubric": "r", "must_not": ["HACKED", ""],
+            "protected": True, "cluster": "k", "notes": "n", "rubric": "r", "must": "x", "must_not": ["HACKED", "", {"max_words": 1}],
         }
     )  # fmt: skip
     (case,) = read(text).cases
@@ -87,8 +88,9 @@ def test_every_key_of_a_case_is_read():
         "k",
         "n",
         "r",
-        ("HACKED",),
+        ("HACKED", CheckRule(max_words=1)),
     )
+    assert case.must == (CheckRule(contains="x"),)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,25 @@ def test_every_key_of_a_case_is_read():
         ({"tags": [1]}, "tags contains something that is not a text (write texts: [one, two])"),
         ({"source": "prod"}, "unknown source prod (known: production, synthetic, team)"),
         ({"protected": "yes"}, "protected must be true or false (write protected: true)"),
+        ({"must": 5}, "must contains something that is neither a text nor a check (write [text, {rule: …}])"),
+        ({"must": {"max_word": 5}}, "must: max_word: Extra inputs are not permitted (did you mean max_words?)"),
+        (
+            {"must_not": {"max_words": 5, "min_words": 1}},
+            "must_not has several rules (max_words, min_words) (give it one of",
+        ),
+        (
+            {"must": ["a", {"regex_match": "("}]},
+            "the expression “(” can't be used: missing ): ( (write it",
+        ),
+        (
+            {"must": {"contains": "{expected}"}},
+            "must looks for the literal text {expected}, which is not filled in (write {{expected}}",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_case(keys, said):
-    assert mistake(json.dumps({"input": "a", **keys})) == f"1: {said}"
+    found = mistake(json.dumps({"input": "a", **keys}))
+    assert found == f"1: {said}" if said.endswith(")") else found.startswith(f"1: {said}")
 
 
 def test_inputs_must_be_a_map():

@@ -168,8 +168,8 @@ async def test_a_rubric_beside_labels_may_be_without_people(store):
     [
         ("{name: brief, max_words: 50}", "needs_review"),
         ("{name: clean, not_contains: zebra}", "needs_review"),
-        ("{name: any, json_schema: {}}", "needs_review"),
-        ("{name: some, regex: '[a-z]'}", "needs_review"),
+        ("{name: any, json_schema_valid: {}}", "needs_review"),
+        ("{name: some, regex_match: '[a-z]'}", "needs_review"),
         ("{name: kind, contains: kind}", "blocked"),
     ],
 )
@@ -192,7 +192,7 @@ async def test_checks_that_every_answer_passes_approve_nothing(store, check, sta
 
 async def test_a_check_that_sometimes_fails_can_approve(store):
     files = {
-        "promptverdict.yaml": RULES.replace("CHECKS", "{name: even, regex: '[02468]'}"),
+        "promptverdict.yaml": RULES.replace("CHECKS", "{name: even, regex_match: '[02468]'}"),
         "cases.jsonl": CASES,
         "letter.txt": LETTERS["letter.txt"],
     }

@@ -1,0 +1,15 @@
+"""``max_characters``: the output has at most so many characters, without outer blanks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def build(limit: int, where: str) -> Callable[[str], str]:  # noqa: ARG001 - any limit will do
+    """Returns the rule."""
+
+    def rule(output: str) -> str:
+        length = len(output.strip())
+        return "" if length <= limit else f"has {length:,} characters, more than {limit:,}"
+
+    return rule

@@ -1,0 +1,15 @@
+"""``max_words``: the output has at most so many words, which blanks separate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def build(limit: int, where: str) -> Callable[[str], str]:  # noqa: ARG001 - any limit will do
+    """Returns the rule."""
+
+    def rule(output: str) -> str:
+        words = len(output.split())
+        return "" if words <= limit else f"has {words:,} words, more than {limit:,}"
+
+    return rule

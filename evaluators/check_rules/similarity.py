@@ -1,0 +1,21 @@
+"""``similarity``: the output is about as long a text with about the same characters (normalized Indel similarity)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evaluators.check_values import written
+from evaluators.field_values import plain, similarity
+from evaluators.text import shown
+from schemas.check_config import Alike
+
+
+def build(alike: Alike, where: str) -> Callable[[str], str]:
+    """Returns the rule. Case, blanks and punctuation don't count."""
+    wanted, least = plain(written(alike.text, where)), float(alike.min)
+
+    def rule(output: str) -> str:
+        found = similarity(plain(output), wanted, 0)
+        return "" if found >= least else f"similarity {found:.2f} to “{shown(alike.text, 40)}”, less than {least:g}"
+
+    return rule

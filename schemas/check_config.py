@@ -1,0 +1,115 @@
+"""``checks:`` of a lineage, and ``must`` and ``must_not`` of a case: deterministic rules on one output."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema
+
+from schemas.values import Fraction, Value
+
+
+def _as_text(value: Any) -> Any:
+    """Returns the JSON of anything but a text or nothing: ``contains: 42`` looks for 42."""
+    return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _as_texts(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+Variable = Annotated[str, Field(pattern=r"^\{\{[^{}]+\}\}$")]
+"""A value that each case fills in."""
+Text = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_as_texts),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Count = Annotated[int, Field(gt=0)] | Variable
+Amount = Annotated[float, Field(allow_inf_nan=False)] | Variable
+
+
+class Between(Value):
+    """``numeric_range``."""
+
+    field: str | None = None
+    """The field of a JSON answer. By default, the whole answer is the number."""
+    min: Amount | None = None
+    """The smallest number that passes."""
+    max: Amount | None = None
+    """The largest number that passes."""
+
+
+class Alike(Value):
+    """``similarity`` and ``rouge_l``."""
+
+    text: Text
+    """What the answer is compared with."""
+    min: Fraction | Variable
+    """The smallest similarity that passes."""
+
+
+class Near(Value):
+    """``levenshtein``."""
+
+    text: Text
+    """What the answer is compared with."""
+    max: Annotated[int, Field(ge=0)] | Variable
+    """The largest distance that passes."""
+
+
+class CheckRule(Value):
+    """A deterministic rule on the output. Exactly one key is set; the module of its name in evaluators/check_rules/
+    applies it. Every text may have variables such as ``{{expected}}``, which the case fills in."""
+
+    contains: Text | None = None
+    """A text that must occur, in any case."""
+    contains_all: Texts | None = None
+    """Texts that must all occur, in any case."""
+    contains_any: Texts | None = None
+    """Texts of which one must occur, in any case."""
+    ends_with: Text | None = None
+    """The end of the output, without outer blanks."""
+    exact_match: Text | None = None
+    """The whole output, without outer blanks."""
+    is_refusal: bool | None = None
+    """Whether the output must refuse to answer."""
+    json_schema_valid: dict[str, JsonValue] | None = None
+    """A JSON Schema for the output, which must be JSON."""
+    levenshtein: Near | None = None
+    """The largest edit distance to a text."""
+    max_characters: Count | None = None
+    """Most characters of the output."""
+    max_words: Count | None = None
+    """Most words of the output."""
+    min_characters: Count | None = None
+    """Fewest characters of the output."""
+    min_words: Count | None = None
+    """Fewest words of the output."""
+    not_contains: Text | None = None
+    """A text that must not occur, in any case."""
+    not_regex_match: Text | None = None
+    """An expression that must match nowhere, in RE2 syntax."""
+    numeric_range: Between | None = None
+    """The range of the number in the output."""
+    regex_match: Text | None = None
+    """An expression that must match somewhere, in RE2 syntax."""
+    required_fields_present: Texts | None = None
+    """Fields of a JSON output that must have a value: ``total``, ``vendor.name``, ``items[].price``."""
+    rouge_l: Alike | None = None
+    """The smallest ROUGE-L (F1) to a text."""
+    set_match: Texts | None = None
+    """The members of the output, a JSON list or a text with separators, in any order."""
+    similarity: Alike | None = None
+    """The smallest similarity to a text."""
+    starts_with: Text | None = None
+    """The start of the output, without outer blanks."""
+
+
+class Check(CheckRule):
+    """A check of a lineage, of any use case."""
+
+    name: str
+    """Its name in the scorecard."""
