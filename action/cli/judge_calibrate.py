@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
+from action.cli.label_file import label_file
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -48,8 +49,9 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
         change = judged_lineage(detection, options.lineage)
         labels = labels_of(change)
         if not labels:
-            hint = f"promptverdict judge label {options.lineage} helps to grade some"
-            raise UsageError(f"people have graded no answer of {options.lineage} yet", hint=hint)
+            unnamed = label_file(repository.worktree_root(), change).unnamed(change)
+            hint = unnamed or f"promptverdict judge label {options.lineage} helps to grade some"
+            raise UsageError(f"there are no graded answers of {options.lineage}", hint=hint)
         assert change.judge is not None
         endpoint = Endpoint(change.judge, prices().price(change.judge))
         found, spent = run_async(_graded(options, change, labels, endpoint, caller))

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
-from action.cli.label_file import LabelFile
+from action.cli.label_file import LabelFile, label_file
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -95,7 +95,7 @@ def _label(
     from engine.commands.labelling import Labelling
 
     assert change.rubric is not None
-    file = _label_file(repository, change)
+    file = label_file(repository.worktree_root(), change)
     grades = {answer.id: answer.grades for answer in file.read(change.rubric)}
     finished = frozenset(name for name, given in grades.items() if given.keys() >= change.rubric.dimensions.keys())
     number = options.number or max(LEAST, USUAL - len(finished))
@@ -230,21 +230,9 @@ def _print(lines: Iterator[str]) -> None:
     put("".join(without_commands(line) + "\n" for line in lines))
 
 
-def _label_file(repository: Clone, change: LineageChange) -> LabelFile:
-    """Returns the configured label file, or one beside the rubric."""
-    from engine.detection.files import below
-
-    judge, rubric = change.config.judge, change.config.rubric
-    assert rubric is not None
-    beside = str(PurePosixPath(rubric).with_name(f"{PurePosixPath(change.name).name}.labels.jsonl"))
-    configured = judge.labels if judge else None
-    return LabelFile(repository.worktree_root(), below(change.root, configured or beside))
-
-
 def _say_next(change: LineageChange, file: LabelFile) -> None:
-    if change.config.judge is not None and change.config.judge.labels is None:
-        name = file.name.removeprefix(f"{change.root}/") if change.root else file.name
-        _say(f"name them in promptverdict.yaml, under judge of {change.name}: labels: {name}")
+    if hint := file.unnamed(change):
+        _say(hint)
     _say(f"next: promptverdict judge calibrate {change.name}")
 
 
@@ -255,7 +243,7 @@ def _import(repository: Clone, change: LineageChange, path: Path) -> Exit:
     from engine.render.figures import plural
 
     assert change.rubric is not None
-    file = _label_file(repository, change)
+    file = label_file(repository.worktree_root(), change)
     try:
         data = path.read_bytes()
     except OSError as error:

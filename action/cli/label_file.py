@@ -7,11 +7,16 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
+from engine.detection.files import below
 from engine.readers.labels import read_labels
 from schemas.errors import UsageError
 from schemas.rubrics import LabelledAnswer, Rubric
+
+if TYPE_CHECKING:
+    from schemas.detection import LineageChange
 
 
 class LabelFile:
@@ -29,6 +34,13 @@ class LabelFile:
     def read(self, rubric: Rubric) -> tuple[LabelledAnswer, ...]:
         """Returns the graded answers. Raises ConfigError with the line of a mistake."""
         return read_labels(self.name, self._data(), rubric)
+
+    def unnamed(self, change: LineageChange) -> str:
+        """Returns what to write into the configuration, if the file has grades and isn't named there; else nothing."""
+        if not self._place.exists() or (change.config.judge is not None and change.config.judge.labels is not None):
+            return ""
+        name = self.name.removeprefix(f"{change.root}/") if change.root else self.name
+        return f"name the grades in promptverdict.yaml, under judge of {change.name}: labels: {name}"
 
     def save(self, answers: Sequence[LabelledAnswer]) -> None:
         """Writes answers in place of the lines with their ids, else after the last line. Raises OSError."""
@@ -62,6 +74,15 @@ class LabelFile:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+
+
+def label_file(root: Path, change: LineageChange) -> LabelFile:
+    """Returns the configured label file, or one beside the rubric."""
+    judge, rubric = change.config.judge, change.config.rubric
+    assert rubric is not None
+    beside = str(PurePosixPath(rubric).with_name(f"{PurePosixPath(change.name).name}.labels.jsonl"))
+    configured = judge.labels if judge else None
+    return LabelFile(root, below(change.root, configured or beside))
 
 
 def _id(line: str) -> str:

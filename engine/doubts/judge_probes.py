@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engine.readers.bounded import shown
 from engine.readers.labels import read_labels
@@ -165,25 +165,29 @@ async def _overall(judge: RubricJudge, answer: LabelledAnswer, output: str, ask:
 def own_texts(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     """Returns what the candidate's answers say that could be meant for a judge: first what imitates its replies, then
     the most frequent."""
-    texts = _texts(outcomes)
-    before = {fold(sentence) for text in texts[Arm.BASELINE] for sentence in _sentences(text)}
-    said = [[one for one in _sentences(text) if fold(one) not in before] for text in texts[Arm.CANDIDATE]]
+    said = _new_sentences(_texts(outcomes))
     spread = Counter(fold(one) for sentences in said for one in dict.fromkeys(sentences))
     enough = max(3, NEW_IN * len(said))
+    new = {sentence for sentence, count in spread.items() if count >= enough}
     counts: Counter[str] = Counter()
     excerpts: dict[str, str] = {}
     for sentences in said:
-        telling = [
-            place
-            for place, one in enumerate(sentences)
-            if _OF_GRADES.search(fold(one)) or _IMITATES.search(fold(one)) or spread[fold(one)] >= enough
-        ]
-        if telling:
+        if telling := [place for place, one in enumerate(map(fold, sentences)) if one in new or _is_telling(one)]:
             core = " ".join(_around(sentences[place]) for place in telling)
             counts[core] += 1
             excerpts.setdefault(core, _excerpt(sentences, telling, core))
     ranked = sorted(counts, key=lambda core: (not _IMITATES.search(fold(core)), -counts[core]))
     return tuple(dict.fromkeys(excerpts[core] for core in ranked))[:OWN]
+
+
+def _new_sentences(texts: Mapping[Arm, Sequence[str]]) -> list[list[str]]:
+    """Returns the sentences of each of the candidate's answers that no answer of the baseline has."""
+    before = {fold(sentence) for text in texts[Arm.BASELINE] for sentence in _sentences(text)}
+    return [[one for one in _sentences(text) if fold(one) not in before] for text in texts[Arm.CANDIDATE]]
+
+
+def _is_telling(folded: str) -> bool:
+    return bool(_OF_GRADES.search(folded) or _IMITATES.search(folded))
 
 
 def _excerpt(sentences: Sequence[str], telling: Sequence[int], core: str) -> str:

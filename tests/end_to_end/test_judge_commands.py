@@ -161,6 +161,8 @@ def test_a_form_is_written_and_its_grades_are_read_back(project):
     assert "imported 5 graded answers into letters.labels.jsonl; 0 were there already" in ran.err
     assert "under judge of letters: labels: letters.labels.jsonl" in ran.err
     assert {row["grades"]["brevity"] for row in graded(project, "letters.labels.jsonl")} == {4}
+    calibrated = project.run("judge", "calibrate", "letters")
+    assert (calibrated.code, "labels: letters.labels.jsonl" in calibrated.err) == (2, True)
     assert (
         "0 graded answers into letters.labels.jsonl; 5"
         in project.run("judge", "label", "letters", "--import", back).err

@@ -109,6 +109,9 @@ def test_a_person_grades_by_keyboard_comes_back_and_sends_the_lines(browser, tmp
     ]
     assert [SampleAnswer(**one.model_dump(exclude={"grades"})) for one in found] == ANSWERS
     assert page.locator("#lines").input_value() == data.decode()
+    page.locator("#copy").click()
+    page.wait_for_function("document.getElementById('copied').textContent")
+    assert page.locator("#copied").inner_text() in ("Copied.", "Copy the selected lines.")
     assert (page.title(), problems) == ("Grade answers: letters", [])
 
 
