@@ -156,7 +156,7 @@ def settings() -> None:
 def pages(
     scorecards: Annotated[
         list[Path],
-        typer.Argument(metavar="SCORECARD", help="scorecard.json of a run, or a folder with any number of them."),
+        typer.Argument(metavar="SCORECARD", help="The scorecard.json of a run, or a folder with any number of them."),
     ],
     *,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder for the pages.")],
@@ -167,9 +167,10 @@ def pages(
         str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
     ] = "https://github.com",
 ) -> None:
-    """Write the pages of the Action's runs as files, to open from a folder or to publish. Needs no App and no server.
+    """Write the Action's runs as pages in a folder.
 
-    The runs are ordered by the dates of their files.
+    They can be opened as files or published; no App and no server is needed. The runs are ordered by the dates of their
+    files.
     """
     from bot.site import export
 

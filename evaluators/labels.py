@@ -196,12 +196,13 @@ class LabelReader:
             return self._one(flagged)
         answers = _stated(reading.value)
         if not answers:
-            if not whole.found or not isinstance(reading.value, dict):
-                return None
-            # Without a telling key, a value counts only if it is a label and nothing else.
-            exact = {self.exactly(value) for value in reading.value.values() if isinstance(value, str)} - {None}
-            answers = [label for label in exact if label is not None]
+            return self._one(self._labels_in(whole.value)) if isinstance(whole.value, dict) else None
         return self._one({self.exactly(answer) or answer for answer in answers})
+
+    def _labels_in(self, answer: dict[str, JsonValue]) -> set[str]:
+        """Without a telling key, a value counts only if it is a label and nothing else."""
+        exact = (self.exactly(value) for value in answer.values() if isinstance(value, str))
+        return {label for label in exact if label is not None}
 
     def _one_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)

@@ -18,7 +18,7 @@ def walked(program, command, path=()):
             yield from walked(program, inner, (*path, name))
 
 
-HANDED_ON = {("bot",), ("doctor",)}
+HANDED_ON = {("bot",), ("doctor",), ("pages",)}
 """Commands of promptverdict that become another program, whose help is tested here too."""
 COMMANDS = [each for program, one in PROGRAMS.items() for each in walked(program, typer.main.get_command(one))]
 COMMANDS = [each for each in COMMANDS if each[0] != "promptverdict" or each[1] not in HANDED_ON]

@@ -129,6 +129,7 @@ READ = [
     *map(graded, ("4.0", "4.00", "4e0", '"4"', '"4.0"', '" 4 "', '"4/5"', '"4 / 5"', '"4.0/5"')),
     grades(tone=2, brevity=4), G.replace('"grade": 4', '"grade": 4, "sure": 0.9'), G.replace("tone", "\\u0074one"),
     G.replace("because of tone", r'es ist {\"ein\"} „Gruß“ 👋 ```'), G.replace("because of tone", "long " * 2_000),
+    G.replace("because of tone", "it says </think> and {}"),
 ]  # fmt: skip
 NO_OBJECT = [
     "I'd say 5", "", "  \n", "null", "true", "4", '"4"', "[5, 5]", f"[{G}]", G[:-1], G[:40], f"{G}{OTHER}", f"{G}\n{G}",
@@ -136,7 +137,6 @@ NO_OBJECT = [
     f"The answer says {OTHER}, which I don't follow.", G.replace('"', "'"), G[:-1] + ",}", f"// grades\n{G}", f"\ufeff{G}",
     graded("NaN"), graded("Infinity"), graded("1e999"), graded("04"), graded("5, \"grade\": 1"), f"{{{G[1:-1]}, {G[1:]}",
     "[" * 500 + "]" * 500, f"<think>{G}", "<think>hm</think>", f"<think>{G}</think>", "brevity: 4\ntone: 2", "<brevity>4</brevity>",
-    G.replace("because of tone", "it says </think> and {}"),
 ]  # fmt: skip
 OTHER_DIMENSIONS = [
     "{}", grades(brevity=4), grades(brevity=4, tone=2, extra=5), grades(Brevity=4, Tone=2), grades(brevity=4, overall=2),
