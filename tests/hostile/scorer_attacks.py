@@ -14,7 +14,6 @@ import platform
 import socket
 import sys
 import tempfile
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -237,12 +236,11 @@ HARMLESS = {"variables": 1.0}
 
 def run(scratch: Path, home: Path) -> dict[str, object]:
     """Runs every attack and an honest case after each. Returns what came of them, for a JSON document."""
-    connections: list[object] = []
     server = socket.create_server(("127.0.0.1", 0))
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(("127.0.0.1", server.getsockname()[1]))
     datagrams.setblocking(False)
-    threading.Thread(target=lambda: connections.append(server.accept()), daemon=True).start()
+    server.setblocking(False)
     canaries = [scratch / "secret.txt", home / ".secret-canary"]
     for path in canaries:
         path.write_text(CANARY)
@@ -260,7 +258,7 @@ def run(scratch: Path, home: Path) -> dict[str, object]:
                 **asyncio.run(_attacked(source, LIMITS, (*ATTACKS, *HARMLESS))),
                 **asyncio.run(_attacked(source, SHORT, tuple(SLOW))),
             },
-            "connections": len(connections) + _received(datagrams),
+            "connections": _accepted(server) + _received(datagrams),
             "files": [name for name in os.listdir("/tmp") if name == "full" and name not in before],  # noqa: PTH208
         }
     finally:
@@ -293,6 +291,15 @@ async def _score(scorer: OwnScorer, case: TestCase, output: str) -> tuple[float 
     if isinstance(found, Score):
         return found.value, found.reason
     return None, f"{found.message} ({found.hint}) [{found.case}]"
+
+
+def _accepted(server: socket.socket) -> int:
+    """Returns whether anything has connected: the kernel keeps a connection until it is accepted."""
+    try:
+        server.accept()[0].close()
+    except BlockingIOError:
+        return 0
+    return 1
 
 
 def _received(datagrams: socket.socket) -> int:
