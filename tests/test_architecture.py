@@ -41,7 +41,7 @@ BOT_ROOMS = {
     "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
     "commands": {"approvals", "blocking", "store", "webhooks"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"store", "telemetry"},
+    "pages": {"commands", "store", "telemetry"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""

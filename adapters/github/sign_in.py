@@ -5,10 +5,11 @@ docs.github.com: “Generating a user access token for a GitHub App”, “Refre
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic import JsonValue
 
@@ -162,3 +163,15 @@ class Person:
             rows = self._calls.pages(f"/user/installations/{number}/repositories", "repositories")
             found |= {answers.number(an_object(one), "id") for one in rows}
         return frozenset(found)
+
+    def file(self, full_name: str, path: str, commit: str) -> bytes | None:
+        """Returns a file of a commit; ``None`` for one that isn't there, is no regular file, or has over a megabyte."""
+        # The path comes from a repository: it must not lead to another address.
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            return None
+        try:
+            row = self._calls.get(f"/repos/{full_name}/contents/{quote(path)}", ref=commit)
+        except NotFound:
+            return None
+        content = row.get("content") if isinstance(row, dict) and row.get("encoding") == "base64" else None
+        return base64.b64decode(content) if isinstance(content, str) else None

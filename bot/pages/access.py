@@ -40,6 +40,10 @@ class Visitor(Protocol):
         """Returns the repositories that the reader sees; ``None``: all. Blocks. Raises HostError and SignedOut."""
         ...
 
+    def file(self, repo: RepositoryRef, path: str, commit: str) -> bytes | None:
+        """Returns a file of a commit as the reader sees it; ``None`` if there is none. Blocks. Raises HostError."""
+        ...
+
 
 class LocalVisitor:
     """``Visitor`` of a site on loopback: whoever uses this machine reads its database anyway."""
@@ -52,3 +56,6 @@ class LocalVisitor:
 
     def repositories(self) -> None:
         """Returns ``None``: all."""
+
+    def file(self, repo: RepositoryRef, path: str, commit: str) -> None:
+        """Returns ``None``: nobody has signed in to GitHub."""

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from bot.pages.access import LocalVisitor, SignedOut
 from bot.pages.context import Facts, Page, Site
+from bot.pages.requests import form_of, is_from_us
 from bot.pages.resolve import Pagemaker
 from bot.pages.routes import ROUTES, PageRoute
 from bot.telemetry.logs import logger
@@ -58,6 +59,10 @@ class Access(Protocol):
         """Returns why a request is not answered at all."""
         ...
 
+    def origin(self, request: Request) -> str:
+        """Returns the origin of this site's own pages."""
+        ...
+
 
 class LocalAccess:
     """``Access`` for one reader on loopback."""
@@ -71,6 +76,10 @@ class LocalAccess:
     def sign_in(self, target: str) -> str:
         """Returns ``target``: there is no sign-in."""
         return target
+
+    def origin(self, request: Request) -> str:
+        """Returns the name by which the reader came, which ``refusal`` has checked."""
+        return f"http://{request.headers.get('host', '')}"
 
     def refusal(self, request: Request) -> str | None:
         """Refuses other names of this address: a website could make its own name point here (DNS rebinding)."""
@@ -93,13 +102,24 @@ class Pages:
         """Adds every page to ``app``."""
         for route in ROUTES:
             app.add_route(route.path, partial(self._endpoint, route), methods=["GET"], include_in_schema=False)
+            if route.form:
+                app.add_route(route.path, partial(self._sent, route), methods=["POST"], include_in_schema=False)
         app.add_route(f"/static/{stylesheet_name()}", self._style, methods=["GET"], include_in_schema=False)
         app.add_route("/static/icon.svg", self._icon, methods=["GET"], include_in_schema=False)
 
     async def _endpoint(self, route: PageRoute, request: Request) -> Response:
         return await anyio.to_thread.run_sync(self._answer, route, request, limiter=self.threads)
 
-    def _answer(self, route: PageRoute, request: Request) -> Response:
+    async def _sent(self, route: PageRoute, request: Request) -> Response:
+        """Answers a form, if a page of this site sent it."""
+        if not is_from_us(request, self._access.origin(request)):
+            return self._message(403, "Refused", "This form was not sent from this site.")
+        form = await form_of(request)
+        if form is None:
+            return self._message(413, "Refused", "This is too much text.")
+        return await anyio.to_thread.run_sync(partial(self._answer, form=form), route, request, limiter=self.threads)
+
+    def _answer(self, route: PageRoute, request: Request, form: Mapping[str, str] | None = None) -> Response:
         refused = self._access.refusal(request)
         if refused is not None:
             return Response(f"{refused}\n", 403, headers=HEADERS, media_type="text/plain")
@@ -108,7 +128,7 @@ class Pages:
             if visitor is None:
                 target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(self._access.sign_in(target), 303, headers=HEADERS)
-            return self._page(route, request, visitor)
+            return self._page(route, request, visitor, form)
         except SignedOut:
             return RedirectResponse(self._access.sign_in("/"), 303, headers=HEADERS)
         except HostError as error:
@@ -118,9 +138,11 @@ class Pages:
             log.error("page not read", why=str(error))
             return self._message(503, "The database did not answer", "Try again in a moment.")
 
-    def _page(self, route: PageRoute, request: Request, visitor: Visitor) -> Response:
+    def _page(self, route: PageRoute, request: Request, visitor: Visitor, form: Mapping[str, str] | None) -> Response:
         site = Site(login=visitor.login, note="local, read-only" if visitor.login is None else "")
-        made = self._maker.page(route, request.path_params, request.query_params, visitor, self._clock.utc())
+        made = self._maker.page(
+            route, request.path_params, request.query_params, visitor=visitor, now=self._clock.utc(), form=form
+        )
         if made is None:
             return self._message(404, "Not found", NOT_FOUND, site)
         return self._html(200, made, site)

@@ -69,7 +69,8 @@ class Export:
         for (pattern, _, convertors), route in self._routes:
             if found := pattern.fullmatch(parts.path):
                 values = {name: convertors[name].convert(value) for name, value in found.groupdict().items()}
-                return self._maker.page(route, values, dict(parse_qsl(parts.query)), LocalVisitor(), self._now)
+                query = dict(parse_qsl(parts.query))
+                return self._maker.page(route, values, query, visitor=LocalVisitor(), now=self._now)
         return None
 
 

@@ -46,7 +46,8 @@ ROLES = {
 class GitHubAccess:
     """``Access`` of people who sign in with GitHub."""
 
-    def __init__(self, records: Records, github: GitHubSignIn, clock: Clock) -> None:
+    def __init__(self, records: Records, github: GitHubSignIn, clock: Clock, public_url: str) -> None:
+        self._public_url = public_url
         self._records = records
         self._github = github
         self._clock = clock
@@ -57,6 +58,10 @@ class GitHubAccess:
     def refusal(self, request: Request) -> str | None:  # noqa: ARG002
         """Refuses nothing."""
         return None
+
+    def origin(self, request: Request) -> str:  # noqa: ARG002
+        """Returns the site's public address."""
+        return self._public_url
 
     def sign_in(self, target: str) -> str:
         """Returns the address of the sign-in."""
@@ -138,6 +143,12 @@ class GitHubAccess:
         self._seen[session] = found, now + RIGHTS_S
         return found
 
+    def file(
+        self, session: str, person: Callable[[], Person], repo: RepositoryRef, path: str, commit: str
+    ) -> bytes | None:
+        """Returns a file as a person sees it."""
+        return self._asked(session, lambda: person().file(repo.full_name, path, commit))
+
     def _asked(self, session: str, ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
@@ -170,6 +181,10 @@ class Signed:
     def repositories(self) -> frozenset[int]:
         """Returns the repositories that GitHub shows. Raises SignedOut."""
         return self._access.repositories(self._session, self._person)
+
+    def file(self, repo: RepositoryRef, path: str, commit: str) -> bytes | None:
+        """Returns a file as GitHub shows it to this person. Raises SignedOut."""
+        return self._access.file(self._session, self._person, repo, path, commit)
 
     def _person(self) -> Person:
         return self._access.person(self._tokens)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from fastapi import Request
 
 LONGEST_TARGET = 2_000
+LARGEST_FORM = 512 * 1024
+MOST_FIELDS = 100
 
 
 def is_from_us(request: Request, origin: str) -> bool:
@@ -28,3 +30,18 @@ def local_target(text: str) -> str:
     # Browsers read a backslash as a slash, and two slashes as the start of a host.
     safe = parts is not None and not parts.scheme and not parts.netloc and text.startswith("/")
     return text if safe and not text.startswith("//") and "\\" not in text else "/"
+
+
+async def form_of(request: Request) -> dict[str, str] | None:
+    """Returns the fields of a form; ``None`` for one that is too large."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            return None
+    try:
+        # Browsers send line ends as two characters.
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return {}
+    return {name: value.replace("\r\n", "\n") for name, value in fields}

@@ -27,8 +27,10 @@ class Pagemaker:
         route: PageRoute,
         parameters: Mapping[str, object],
         query: Mapping[str, str],
+        *,
         visitor: Visitor,
         now: datetime,
+        form: Mapping[str, str] | None = None,
     ) -> Page | None:
         """Returns the page; ``None`` if there is none, or the reader may not see its repository.
 
@@ -43,4 +45,5 @@ class Pagemaker:
             if repo is None or visitor.role(repo) < max(route.role, Role.READ):
                 return None
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
-        return route.view(Context(self._records, visitor, self._facts, now, {**query, **words}, path, repo))
+        given = {**query, **words}
+        return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}))

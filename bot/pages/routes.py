@@ -10,6 +10,7 @@ from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
+from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
 from bot.pages.views.settings import settings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 REPOSITORY = "/repositories/{repository:int}"
 RUN = f"{REPOSITORY}/runs/{{run:int}}"
 EXPERIMENT = f"{RUN}/experiments/{{experiment:int}}"
+CASE = f"{EXPERIMENT}/cases/{{position:int}}"
 LINEAGE = f"{REPOSITORY}/lineages/{{lineage:int}}"
 
 
@@ -30,6 +32,8 @@ class PageRoute(NamedTuple):
     path: str
     view: Callable[[Context], Page | None]
     role: Role = Role.READ
+    form: bool = False
+    """Whether the page also takes a form."""
 
 
 ROUTES = (
@@ -40,7 +44,9 @@ ROUTES = (
     PageRoute(f"{REPOSITORY}/settings", settings),
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
-    PageRoute(f"{EXPERIMENT}/cases/{{position:int}}", case),
+    PageRoute(CASE, case),
+    PageRoute(f"{CASE}/protect", protect),
+    PageRoute(f"{CASE}/add", add, form=True),
     PageRoute(LINEAGE, lineage),
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/tests", tests),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.pages.context import Context
-    from bot.store.page_values import CaseRow, KeptCase
+    from bot.store.page_values import CaseRow, KeptCase, RunPage
     from schemas.effects import CaseEffect
 
 MARKED = 8_000
@@ -51,24 +51,59 @@ class Earlier:
     address: str
 
 
+@dataclass(frozen=True)
+class FoundCase:
+    """A case with what its run says about it."""
+
+    page: RunPage
+    case: KeptCase
+    lineage: str
+    path: str | None
+    """Its file; ``None`` if the test set has several and the case doesn't say which."""
+
+    @property
+    def inputs(self) -> Sequence[tuple[str, str]]:
+        """The whole inputs; shortened ones of a case without texts."""
+        if self.case.texts is not None:
+            return self.case.texts.inputs
+        return self.case.row.effect.inputs if self.case.row.effect else ()
+
+
+def found_case(context: Context) -> FoundCase | None:
+    """Returns the case that the address names."""
+    page = context.records.run_page(context.repository.repository_id, context.path["run"])
+    experiments = page.experiments if page else ()
+    index = next((n for n, one in enumerate(experiments) if one.id == context.path["experiment"]), None)
+    if page is None or index is None:
+        return None
+    found = context.records.kept_case(experiments[index].id, context.path["position"])
+    if found is None:
+        return None
+    return FoundCase(page, found, experiments[index].lineage, _file_of(page, index, found))
+
+
+def _file_of(page: RunPage, index: int, found: KeptCase) -> str | None:
+    """Returns the one file of a case: its own, else the test set's, else the prompt's."""
+    cards = page.overview.lineages if page.overview else ()
+    own = found.row.effect.path if found.row.effect else None
+    path = own or (cards[index].tests or cards[index].prompt if index < len(cards) else None)
+    return None if path is None or set(path) & set("*?[, ") else path
+
+
 def case(context: Context) -> Page | None:
     """Shows a case of an experiment."""
     repo, sequence, experiment = context.repository, context.path["run"], context.path["experiment"]
-    page = context.records.run_page(repo.repository_id, sequence)
-    of = next((one for one in page.experiments if one.id == experiment), None) if page else None
-    found = context.records.kept_case(experiment, context.path["position"]) if of else None
-    if of is None or found is None:
+    of = found_case(context)
+    if of is None:
         return None
-    effect = found.row.effect
-    inputs = found.texts.inputs if found.texts else (effect.inputs if effect else ())
-    place = f"{effect.path or 'test set'}, line {effect.line}" if effect and effect.line else ""
-    at = repo.repository_id
+    found, effect, at = of.case, of.case.row.effect, repo.repository_id
+    here = addresses.case(at, sequence, experiment, found.row.position)
     values = {
         "case": found,
-        "inputs": inputs,
+        "inputs": of.inputs,
         "arms": _arms(found),
-        "place": place,
-        "actions": (),
+        "place": f"{of.path or 'test set'}, line {effect.line}" if effect and effect.line else "",
+        "actions": (("It must stay so: protect it", f"{here}/protect"), ("Add one like it", f"{here}/add")),
         "earlier": [
             Earlier(run, row, addresses.case(at, run, other, row.position)) for run, other, row in found.earlier
         ],

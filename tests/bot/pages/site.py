@@ -82,7 +82,7 @@ def site(records, github, names, *, clock=None) -> Site:
         clock=clock.time, sleep=lambda _: None,
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    access = GitHubAccess(records, sign_in, clock)
+    access = GitHubAccess(records, sign_in, clock, PUBLIC)
     pages = Pages(records, access, Facts(github.server_url), clock)
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=PUBLIC, secret="the client secret").add_to(web)
