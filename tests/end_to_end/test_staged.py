@@ -66,7 +66,7 @@ def test_the_average_rises_where_the_adversarial_slice_falls(staged):
     (lineage,) = check(folder, pull_requests["trusting-triage"].branch).card["lineages"]
     assert lineage["overall"]["change"] > 0
     adversarial = next(effect for effect in lineage["slices"] if effect["slice"] == "adversarial")
-    assert adversarial["change"] < -0.2
+    assert adversarial["change"] < -0.1
     others = {effect["result"] for effect in lineage["slices"] if effect is not adversarial}
     assert "too_few_cases" not in others  # it stopped early: nobody is told to write more cases
 
