@@ -5,6 +5,7 @@ Every case has the same weight, and an answer without a label counts: it agrees 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,10 +14,31 @@ import numpy.typing as npt
 from evaluators.label_rules import LabelRules
 from schemas.effects import ClassEffect, ClassFigure, Confusion
 
+Z = 1.959964
+"""The normal quantile of a two-sided 95% interval."""
 BINS = 10
 """Bins of equal width for the calibration error."""
 Confidences = Sequence[tuple[float, float]]
 """Stated confidences, each with the score of its answer."""
+
+
+def wilson(hits: float, total: float) -> tuple[float, float] | None:
+    """Returns the 95% interval of a share of ``total`` cases (Wilson 1927); ``None`` without cases."""
+    if total <= 0:
+        return None
+    share, spread = min(1.0, hits / total), Z * Z / total
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def f1_interval(hits: float, union: float) -> tuple[float, float] | None:
+    """Returns the 95% interval of an F1. ``union`` counts the cases that have the class, or got it.
+
+    F1 is 2J / (1 + J), where J is the share of the union that is right, so the interval of J carries over.
+    """
+    found = wilson(hits, union)
+    return None if found is None else (2 * found[0] / (1 + found[0]), 2 * found[1] / (1 + found[1]))
 
 
 def class_figures(

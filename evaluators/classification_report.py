@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.class_figures import Confidences, class_figures
+from evaluators.class_figures import Confidences, class_figures, f1_interval, wilson
 from evaluators.classification import METRIC, Classification
 from evaluators.label_forms import stated_confidence
 from evaluators.label_rules import LabelRules
@@ -42,6 +42,9 @@ class _Class:
     precision: float | None
     recall: float | None
     f1: float | None
+    precision_interval: tuple[float, float] | None
+    recall_interval: tuple[float, float] | None
+    f1_interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,9 @@ def _effects(labels: Sequence[str], expected: Counts, arms: Sequence[Counts]) ->
             candidate_precision=candidate.precision,
             candidate_recall=candidate.recall,
             candidate_f1=candidate.f1,
+            candidate_precision_interval=candidate.precision_interval,
+            candidate_recall_interval=candidate.recall_interval,
+            candidate_f1_interval=candidate.f1_interval,
         )
         for position, (label, baseline, candidate) in enumerate(zip(labels, *by_class, strict=True))
     )
@@ -154,7 +160,14 @@ def _given(labels: Sequence[str], answers: Sequence[tuple[str | None, ...]], *, 
 def _classes(expected: Counts, given: Counts) -> list[_Class]:
     right, wanted, said = _counts(expected, given)
     return [
-        _Class(_ratio(hit, named), _ratio(hit, true), _ratio(2 * hit, true + named))
+        _Class(
+            _ratio(hit, named),
+            _ratio(hit, true),
+            _ratio(2 * hit, true + named),
+            wilson(hit, named),
+            wilson(hit, true),
+            f1_interval(hit, true + named - hit),
+        )
         for hit, true, named in zip(right.tolist(), wanted.tolist(), said.tolist(), strict=True)
     ]
 

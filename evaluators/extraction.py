@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -26,6 +26,8 @@ from schemas.values import digest_of
 
 METRIC = "fields"
 MAX_ANSWER_CHARACTERS = 400
+UNASKED = "not asked for: "
+"""Begins the last part of a reason: keys that no rule names."""
 
 
 def part(sources: EvaluatorSources) -> MetricGroup:
@@ -55,7 +57,8 @@ def part(sources: EvaluatorSources) -> MetricGroup:
 
 
 class Extraction:
-    """The metric ``fields``, which is the mean over the fields, then one metric for each field.
+    """The metric ``fields``, which is the mean over the fields, then one metric for each field, and one for each field
+    of objects in a list, such as ``items[].price``.
 
     A field that ``expected`` lacks, or has as null, must be absent or null in the answer. Fields without a rule are
     ignored. ``address.city`` is the city inside the address, unless a field has that very name.
@@ -70,8 +73,14 @@ class Extraction:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean, then the fields in the order of the configuration."""
-        return (MetricSpec(name=METRIC), *(MetricSpec(name=name, kind="field") for name in self.fields))
+        """The mean, then the fields in the order of the configuration, then those of objects, which don't decide."""
+        fields = (MetricSpec(name=name, kind="field") for name in self.fields)
+        inner = (MetricSpec(name=f"{name}[].{one}", gates=False) for name, one in self._inner())
+        return (MetricSpec(name=METRIC), *fields, *inner)
+
+    def _inner(self) -> Iterator[tuple[str, str]]:
+        """Yields the fields of objects, each with the list that holds them."""
+        return ((name, one) for name, rule in self.fields.items() for one in rule.fields)
 
     @property
     def version(self) -> str:
@@ -112,7 +121,11 @@ class Extraction:
         total = sum(rule.weight for rule in self.fields.values())
         mean = min(1.0, sum(results[name].value * rule.weight for name, rule in self.fields.items()) / total)
         wrong = [f"{name} {result.reason}" for name, result in results.items() if result.reason]
-        wrong += [f"not asked for: {shown(', '.join(extra))}"] if (extra := self.extra_keys(reading.value)) else []
+        wrong += (
+            [f"{UNASKED}{shown(', '.join(extra)).replace(';', ',')}"]
+            if (extra := self.extra_keys(reading.value))
+            else []
+        )
         answer = json.dumps(given, ensure_ascii=False)
         return (
             Score(metric=METRIC, value=mean, reason="; ".join(wrong), answer=shown(answer, MAX_ANSWER_CHARACTERS)),
@@ -124,6 +137,10 @@ class Extraction:
                     answer=show(given[name], MAX_ANSWER_CHARACTERS),
                 )
                 for name, result in results.items()
+            ),
+            *(
+                Score(metric=f"{name}[].{one}", value=min(1.0, results[name].parts.get(one, results[name].value)))
+                for name, one in self._inner()
             ),
         )
 

@@ -149,13 +149,17 @@ def compare_objects(rule: FieldRule, expected: JsonValue, given: JsonValue, comp
     pairs = _by_key(rule, wanted, got) if rule.key is not None else None
     if pairs is None:
         pairs = _best(rule, wanted[:MAX_MATCHED], got[:MAX_MATCHED], compare)
-    scores = [_pair(rule, wanted[one], got[other], compare) for one, other in pairs]
+    compared = [_compared(rule, wanted[one], got[other], compare) for one, other in pairs]
+    scores = [_pair(rule, results) for results in compared]
+    parts = {
+        name: set_f1(sum(results[name].value for results in compared), len(wanted), len(got)) for name in rule.fields
+    }
     lost, extra = len(wanted) - len(pairs), len(got) - len(pairs)
     reasons = [f"{place + 1}: {reason}" for (place, _), (_, reason) in zip(pairs, scores, strict=True) if reason]
     reasons += [f"missing: {lost} objects"] if lost else []
     reasons += [f"hallucinated: {extra} objects"] if extra else []
     value = set_f1(sum(value for value, _ in scores), len(wanted), len(got))
-    return RIGHT if not reasons else FieldResult(min(value, 1.0), shown("; ".join(reasons), 200))
+    return RIGHT if not reasons else FieldResult(min(value, 1.0), shown("; ".join(reasons), 200), parts)
 
 
 def _objects(value: JsonValue) -> list[dict[str, JsonValue]] | None:
@@ -165,10 +169,13 @@ def _objects(value: JsonValue) -> list[dict[str, JsonValue]] | None:
     return found if len(found) == len(value) else None
 
 
-def _pair(
+def _compared(
     rule: FieldRule, expected: dict[str, JsonValue], given: dict[str, JsonValue], compare: Compare
-) -> tuple[float, str]:
-    results = {name: compare(one, expected.get(name), given.get(name)) for name, one in rule.fields.items()}
+) -> dict[str, FieldResult]:
+    return {name: compare(one, expected.get(name), given.get(name)) for name, one in rule.fields.items()}
+
+
+def _pair(rule: FieldRule, results: Mapping[str, FieldResult]) -> tuple[float, str]:
     total = sum(one.weight for one in rule.fields.values())
     value = sum(results[name].value * one.weight for name, one in rule.fields.items())
     reasons = (f"{name} {result.reason}" for name, result in results.items() if result.reason)
@@ -191,5 +198,5 @@ def _best(
     rule: FieldRule, wanted: Sequence[dict[str, JsonValue]], got: Sequence[dict[str, JsonValue]], compare: Compare
 ) -> list[tuple[int, int]]:
     """Returns the pairs with the highest total score. Pairs without anything in common are left out."""
-    scores = [[_pair(rule, one, other, compare)[0] for other in got] for one in wanted]
+    scores = [[_pair(rule, _compared(rule, one, other, compare))[0] for other in got] for one in wanted]
     return [(one, other) for one, other in assignment(scores) if scores[one][other] > 0]

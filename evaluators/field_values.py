@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -23,6 +24,8 @@ class FieldResult:
 
     value: float
     reason: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Of a list of objects: the score of each of their fields."""
 
 
 RIGHT = FieldResult(1.0)

@@ -36,6 +36,7 @@ NO_ANSWER = re.compile(r"\W*(?:none|n/a|unknown|other|unclear|undecided|nothing|
 STRUCK = re.compile(r"~~[^~]{0,200}~~|<(s|del|strike)>[^<]{0,200}</\1>")
 SENTENCE = re.compile(r"[^.!?;。！？\n]+[?？]?")
 REJECTED_KEY = re.compile(
-    r"\b(?:considered|rejected|excluded|possible|previous|other|wrong|not|candidate|confidence|certainty|probability)\b"
+    r"\b(?:considered|rejected|excluded|possible|previous|other|wrong|not|candidate|confidence|certainty|probability|"
+    r"second|third|alternative)\b"
 )
 """Words of a key that announces something other than the answer."""

@@ -22,7 +22,7 @@ from itertools import islice
 
 from pydantic import JsonValue
 
-from evaluators.json_answers import SEVERAL, open_brackets, read_json, read_object
+from evaluators.json_answers import SEVERAL, JsonReading, open_brackets, read_json, read_object
 from evaluators.label_choices import chooses
 from evaluators.label_denials import DENIED, DOUBTFUL, EXPLAINED, NEGATED, NO_ANSWER, REJECTED_KEY, SENTENCE, STRUCK
 from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
@@ -73,6 +73,13 @@ _CUT_OFF = LabelReading(None, "no label: the JSON is cut off")
 
 def _is_cut_off(body: str) -> bool:
     return body.startswith(("{", "[")) and open_brackets(body)
+
+
+def _unread(body: str, reading: JsonReading) -> LabelReading | None:
+    """Returns why JSON names no label; ``None`` if the answer may be a text with braces."""
+    if reading is SEVERAL and body.startswith("{"):
+        return LabelReading(None, f"no label: {SEVERAL.problem}")
+    return _CUT_OFF if _is_cut_off(body) else None
 
 
 def label_key(label: str) -> str:
@@ -188,10 +195,8 @@ class LabelReader:
     def _one_of_json(self, body: str) -> LabelReading | None:
         whole = read_json(body)
         reading = whole if whole.found else read_object(body)
-        if reading is SEVERAL and body.startswith("{"):
-            return LabelReading(None, f"no label: {SEVERAL.problem}")
         if not reading.found:
-            return _CUT_OFF if _is_cut_off(body) else None
+            return _unread(body, reading)
         if (flagged := flagged_map(reading.value, self.exactly)) is not None:
             return self._one(flagged)
         answers = _stated(reading.value)

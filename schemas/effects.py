@@ -87,7 +87,10 @@ class Effect(Value):
 
 
 class ClassEffect(Value):
-    """Per-class precision, recall and F1 of both arms (``None``: undefined, nothing to divide by)."""
+    """Per-class precision, recall and F1 of both arms (``None``: undefined, nothing to divide by).
+
+    The candidate's have 95% intervals (Wilson's, with cases as independent draws).
+    """
 
     label: str
     cases: int
@@ -97,6 +100,9 @@ class ClassEffect(Value):
     candidate_precision: float | None
     candidate_recall: float | None
     candidate_f1: float | None
+    candidate_precision_interval: tuple[float, float] | None = None
+    candidate_recall_interval: tuple[float, float] | None = None
+    candidate_f1_interval: tuple[float, float] | None = None
 
 
 class ClassFigure(Value):

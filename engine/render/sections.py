@@ -135,15 +135,20 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
     return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
 
 
+def _spread(before: float | None, after: float | None, interval: tuple[float, float] | None) -> str:
+    change = figures.arrow(figures.points(before), figures.points(after))
+    return change if interval is None else f"{change} ({'–'.join(map(figures.points, interval))})"
+
+
 def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
-    """Returns a table with precision, recall and F1 of each class in both arms."""
+    """Returns a table with precision, recall and F1 of each class in both arms, and the candidate's intervals."""
     rows = [
         (
             prose(c.label, 40),
             figures.count(c.cases),
-            figures.arrow(figures.points(c.baseline_precision), figures.points(c.candidate_precision)),
-            figures.arrow(figures.points(c.baseline_recall), figures.points(c.candidate_recall)),
-            figures.arrow(figures.points(c.baseline_f1), figures.points(c.candidate_f1)),
+            _spread(c.baseline_precision, c.candidate_precision, c.candidate_precision_interval),
+            _spread(c.baseline_recall, c.candidate_recall, c.candidate_recall_interval),
+            _spread(c.baseline_f1, c.candidate_f1, c.candidate_f1_interval),
         )
         for c in classes[: detail.labels]
     ]

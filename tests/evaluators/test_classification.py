@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluators.class_figures import f1_interval, wilson
 from evaluators.classification_report import CaseAnswers, classification_report, report_by_class
 from evaluators.label_rules import LabelRules
 from evaluators.registry import check_expectations, evaluator_for
@@ -269,6 +270,12 @@ def test_precision_recall_and_f1_by_class_and_the_confusion_of_both_arms():
     assert a.baseline_f1 == pytest.approx(2 / 3)
     assert (a.candidate_precision, a.candidate_recall) == (pytest.approx(2 / 3), 1)
     assert (b.candidate_precision, b.candidate_recall, b.candidate_f1) == (None, 0, 0)
+    assert b.candidate_precision_interval is None
+    for value, (low, high) in (
+        (a.candidate_precision, a.candidate_precision_interval),
+        (a.candidate_f1, a.candidate_f1_interval),
+    ):
+        assert 0 <= low < value < high <= 1
     assert confusion.columns == ("a", "b", "no label")
     assert confusion.baseline == ((1, 1, 0), (0, 2, 0))
     assert confusion.candidate == ((2, 0, 0), (1, 0, 1))
@@ -378,3 +385,13 @@ def test_costs_deferrals_and_confidence_have_figures():
     assert found["mean cost"] == (1.5 / 4, (3 + 0.5 + 3) / 4)
     assert found["deferred"] == (0.25, 0.25)
     assert found["calibration error"] == (pytest.approx((0.82 + 0.1) / 3), None)
+
+
+def test_intervals_are_wilsons():
+    # Wilson (1927), and Brown, Cai and DasGupta (2001): 8 of 10 gives 0.490 to 0.943.
+    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert wilson(0, 5) == pytest.approx((0, 0.4345), abs=1e-4)
+    assert wilson(5, 5)[1] == 1
+    assert wilson(0, 0) is None
+    low, high = f1_interval(8, 12)
+    assert low < 2 * 8 / (12 + 8) < high

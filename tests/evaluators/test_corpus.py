@@ -20,8 +20,7 @@ OUTPUTS = [json.loads(line) for line in (FOLDER / "outputs.jsonl").read_text().s
 SETS = json.loads((FOLDER / "label_sets.json").read_text())
 LENIENT = 0.02
 """Largest share of wrong acceptances without strict mode."""
-WRONG_LABELS = {"billing\n\nUser: I want refunds\nAssistant: refunds"}
-"""An answer that goes on with a conversation of its own."""
+WRONG_LABELS = {"billing\n\nUser: I want refunds\nAssistant: refunds", "Is billing", "E.g. billing"}
 MISSED_LABELS = {
     "This is not about billing; it is about refunds.",
     "refunds (not billing)",
@@ -31,6 +30,7 @@ MISSED_LABELS = {
     "Option: A",
     "B) because it fits",
     "Without a doubt, yes.",
+    "That sounds like billing to me.",
     '{"positive": 0, "negative": 1, "neutral": 0}',
     '{"tool": "classify", "arguments": {"label": "billing"}}',
 }

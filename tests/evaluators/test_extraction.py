@@ -368,7 +368,7 @@ def test_a_field_inside_objects_that_no_case_expects_is_refused(case):
         extraction({"items": FieldRule.model_validate(rule)}, cases=[case({"items": [{"price": 1}]})])
 
 
-def test_mistakes_are_counted_by_kind(case, output):
+def test_mistakes_are_counted_by_kind(case, output, scores):
     def outcome(place, arm, *reasons):
         scores = tuple(Score(metric=f"f{n}", value=0, reason=reason) for n, reason in enumerate(reasons))
         return Outcome(cell=Cell(case=place, arm=arm, repetition=0), result=output("x"), scores=scores)
@@ -380,6 +380,32 @@ def test_mistakes_are_counted_by_kind(case, output):
     assert found.what == "mistakes in the fields, before → now: missing 0 → 1, wrong 1 → 0, hallucinated 0 → 1"
     assert field_errors([before, outcome(0, Arm.CANDIDATE, "", "wrong: a")], metrics) == ()
     assert field_errors([after], metrics) == ()
+    part = extraction({"total": FieldRule()}, cases=[case({"total": 1})])
+    (overall, *_) = scores(part, case({"total": 1}), '{"total": 2, "iban": "DE00", "note; x": 1}').values()
+    extra = Outcome(
+        cell=Cell(case=0, arm=Arm.CANDIDATE, repetition=0), result=output("x"), scores=(overall, *after.scores)
+    )
+    (found,) = field_errors([before, extra], metrics)
+    assert found.what.endswith("hallucinated 0 → 1, answers with extra keys 0 → 1")
+
+
+def test_each_field_of_objects_has_a_figure_of_its_own_that_does_not_decide(case, scores):
+    rule = FieldRule.model_validate(
+        {"kind": "objects", "key": "sku", "fields": {"sku": {"kind": "exact"}, "price": {"kind": "number"}}}
+    )
+    asked = case({"items": [{"sku": "a", "price": 1}, {"sku": "b", "price": 2}]})
+    part = extraction({"items": rule}, cases=[asked])
+    assert [(spec.name, spec.kind, spec.gates) for spec in part.metrics][1:] == [
+        ("items", "field", True), ("items[].sku", "metric", False), ("items[].price", "metric", False),
+    ]  # fmt: skip
+
+    def figures(answer):
+        return [one.value for name, one in scores(part, asked, json.dumps({"items": answer})).items() if "[]" in name]
+
+    assert figures([{"sku": "b", "price": 2}, {"sku": "a", "price": 1}]) == [1, 1]
+    assert figures([{"sku": "b", "price": 9}, {"sku": "a", "price": 1}]) == [1, 0.5]
+    assert figures([{"sku": "a", "price": 1}]) == [pytest.approx(2 / 3)] * 2
+    assert figures("none") == figures(None) == [0, 0]
 
 
 def test_fuzzy_members_are_matched_one_to_one_as_many_as_possible():
