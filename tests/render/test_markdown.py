@@ -4,6 +4,7 @@ import html
 
 import pytest
 
+from engine.render.html import html_report
 from engine.render.limits import COMMENT
 from engine.render.links import Links
 from engine.render.markdown import MARKER, markdown
@@ -39,6 +40,13 @@ def test_many_classes_are_listed_by_what_moved():
     assert "- label-0 answered as label-0: 9 → 7\n- label-0 answered as label-3: 0 → 2\n" in text
     same = confusion.model_copy(update={"candidate": still})
     assert "Nothing moved between classes." in markdown(scorecard(lineages=(lineage(confusion=same),)))
+
+
+def test_a_class_has_its_interval_on_every_surface():
+    one = blocked().lineages[0].classes[0].model_copy(update={"candidate_f1_interval": (0.612, 0.934)})
+    card = scorecard(lineages=(lineage(classes=(one,)),))
+    assert "(61.2–93.4)" in markdown(card)
+    assert "<small>(61.2–93.4)</small>" in html_report(card)
 
 
 def test_a_judge_says_how_far_it_agrees_with_people():
