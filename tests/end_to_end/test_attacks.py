@@ -283,7 +283,7 @@ async def test_a_prompt_that_stops_calling_its_tool_is_blocked(house):
     assert (ran.code, ran.card["status"]) == (1, "blocked")
     (card,) = ran.card["lineages"]
     assert [effect["metric"] for effect in card["metrics"]] == ["tool_calls", "tool names", "right calls"]
-    assert {effect["baseline"] for effect in card["metrics"]} == {1.0}
+    assert [effect["baseline"] for effect in card["metrics"]] == pytest.approx([1, 1, 1])
     broken = next(case for case in card["cases"] if case["result"] == "regressed")
     assert broken["reason"] == "didn't call refund"
 
