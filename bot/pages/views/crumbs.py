@@ -29,7 +29,7 @@ def lineage_tabs(repo: RepositoryRef, lineage_id: int, here: str) -> list[tuple[
     base = addresses.lineage(repo.repository_id, lineage_id)
     views = (
         ("Versions", base),
-        ("All measured changes", f"{base}?all=1"),
+        ("All changes", f"{base}?all=1"),
         ("Models", f"{base}/models"),
         ("Test set", f"{base}/tests"),
     )
