@@ -188,7 +188,8 @@ def measure(records: Records) -> int:
         "cases of a slice": f"{base}?slice=edge&result=no_change", "cases that fail": f"{base}?failing=1",
         "cases of two labels": f"{base}?expected=label_0&candidate_said=label_1", "case": f"{base}/cases/99",
         "prompt": lineage, "prompt, further on": f"{lineage}?before=5000", "all changes": f"{lineage}?all=1",
-        "comparison": f"{lineage}/compare?from={other.id}&to={experiment.id}", "test set": f"{lineage}/tests",
+        "comparison": f"{lineage}/compare?from={other.id}&to={experiment.id}", "models": f"{lineage}/models",
+        "test set": f"{lineage}/tests",
         "cases that never fail": f"{lineage}/tests?kind=never&after=50000", "audit": "/repositories/1/audit",
         "settings": "/repositories/1/settings",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
+from bot.pages.views.models import models
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -49,5 +50,6 @@ ROUTES = (
     PageRoute(f"{CASE}/add", add, form=True),
     PageRoute(LINEAGE, lineage),
     PageRoute(f"{LINEAGE}/compare", compare),
+    PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
 )

@@ -137,10 +137,12 @@ class HomeRecords:
         with self._database.reading() as session:
             return [SmallTestSet(*row) for row in session.execute(of)]
 
-    def newest_experiment(self, lineage_id: int) -> tuple[int, int] | None:
-        """Returns the run and the id of a prompt's newest experiment with cases."""
+    def newest_experiment(self, lineage_id: int) -> tuple[int, int, str] | None:
+        """Returns the run, the id and the model of a prompt's newest experiment with cases."""
         with self._database.reading() as session:
-            of = select(Experiments.run_sequence, Experiments.id).where(col(Experiments.lineage_id) == lineage_id)
+            of = select(Experiments.run_sequence, Experiments.id, Experiments.model).where(
+                col(Experiments.lineage_id) == lineage_id
+            )
             of = of.where(select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists())
             found = session.exec(of.order_by(col(Experiments.id).desc()).limit(1)).first()
-        return None if found is None else (found[0], found[1] or 0)
+        return None if found is None else (found[0], found[1] or 0, found[2])

@@ -12,6 +12,7 @@ from bot.store.deliveries import DeliveryRecords
 from bot.store.home_records import HomeRecords
 from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
+from bot.store.model_records import ModelRecords
 from bot.store.page_records import PageRecords
 from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
@@ -35,6 +36,7 @@ class Records(
     PageRecords,
     CaseRecords,
     CompareRecords,
+    ModelRecords,
     HomeRecords,
     SessionRecords,
 ):

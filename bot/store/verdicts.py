@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from bot.store.case_records import keep_cases, without_cases
+from bot.store.case_records import case_rows, keep_cases, without_cases
 from bot.store.installations import gone, hold
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
@@ -55,6 +55,10 @@ class VerdictRecords:
         Returns False if the run already has a verdict, which is kept: a step killed right after storing is repeated.
         Raises StoreError for a removed run.
         """
+        made_of = {(one.lineage, one.model): one for one in measured}
+        made = [made_of.get((card.lineage, card.model)) for card in scorecard.lineages]
+        cases = [case_rows(card, of.texts if of else ()) for card, of in zip(scorecard.lineages, made, strict=True)]
+        document, overview = scorecard.model_dump_json(), without_cases(scorecard).model_dump_json()
         with self._database.writing() as session:
             # Read before the lock only to learn which repository to lock. The row is read again under it.
             repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
@@ -75,17 +79,16 @@ class VerdictRecords:
                     content_digest=content_digest,
                     cost_usd=scorecard.spending.cost_usd,
                     judge_cost_usd=scorecard.spending.judge_cost_usd,
-                    scorecard=scorecard.model_dump_json(),
+                    scorecard=document,
                     kept_at=at,
-                    overview=without_cases(scorecard).model_dump_json(),
+                    overview=overview,
                     author=author,
                     on_default=on_default,
                 )
             )
-            made_of = {(one.lineage, one.model): one for one in measured}
-            for card in scorecard.lineages:
-                of = made_of.get((card.lineage, card.model), Measured(lineage=card.lineage, model=card.model))
-                _keep_experiment(session, run, card, of, at)
+            for card, of, rows in zip(scorecard.lineages, made, cases, strict=True):
+                own = of or Measured(lineage=card.lineage, model=card.model)
+                keep_cases(session, _keep_experiment(session, run, card, own, at), rows)
             return True
 
     def verdict(self, run_id: str) -> KeptVerdict | None:
@@ -165,7 +168,7 @@ def _understood(kind: type[Document], text: str | None) -> Document | None:
         return None
 
 
-def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measured, at: datetime) -> None:
+def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measured, at: datetime) -> Experiments:
     lineage = _lineage(session, run.repository_id, card)
     for version in (of.baseline, of.candidate):
         if version is not None:
@@ -194,7 +197,7 @@ def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measure
     effects = enumerate((card.overall, *card.slices, *card.metrics))
     session.add_all(_comparison(experiment, position, effect) for position, effect in effects if effect is not None)
     session.flush()
-    keep_cases(session, experiment, card, of.texts)
+    return experiment
 
 
 def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineages:

@@ -27,5 +27,10 @@ def repository_tabs(repo: RepositoryRef, here: str) -> list[tuple[str, str, bool
 def lineage_tabs(repo: RepositoryRef, lineage_id: int, here: str) -> list[tuple[str, str, bool]]:
     """Returns the views of a prompt."""
     base = addresses.lineage(repo.repository_id, lineage_id)
-    views = (("Versions", base), ("All measured changes", f"{base}?all=1"), ("Test set", f"{base}/tests"))
+    views = (
+        ("Versions", base),
+        ("All changes", f"{base}?all=1"),
+        ("Models", f"{base}/models"),
+        ("Test set", f"{base}/tests"),
+    )
     return [(name, address, name == here) for name, address in views]

@@ -36,7 +36,7 @@ def lineage(context: Context) -> Page | None:
     values = {
         "page": shown,
         "merged": merged,
-        "tabs": lineage_tabs(repo, lineage_id, "Versions" if merged else "All measured changes"),
+        "tabs": lineage_tabs(repo, lineage_id, "Versions" if merged else "All changes"),
         "runs": [addresses.experiment(at, one.run_sequence, one.experiment_id) for one in shown.versions],
         "scores": [
             (one.candidate, VERDICT_TONES[one.status], f"{one.at:%Y-%m-%d}: {points(one.candidate)} points")

@@ -38,13 +38,14 @@ def tests(context: Context) -> Page | None:
     page = context.records.lineage_page(at, lineage_id, context.bounds(0), merged=False)
     if page is None:
         return None
-    run, experiment = context.records.newest_experiment(lineage_id) or (0, 0)
+    run, experiment, model = context.records.newest_experiment(lineage_id) or (0, 0, "")
     history = context.records.case_history(experiment)
     values: dict[str, object] = {
         "lineage": page.name,
         "tabs": lineage_tabs(repo, lineage_id, "Test set"),
         "total": history.cases,
         "counted": history.runs,
+        "model": model,
         "snapshots": context.records.snapshots(at, lineage_id),
         "duplicates": _duplicates(context, lineage_id),
     }

@@ -66,8 +66,8 @@ class Site:
         return client
 
 
-def site(records, github, names, *, clock=None) -> Site:
-    """The site with an App that is installed on the repositories ``names``: full name → id."""
+def site(records, github, names, *, clock=None, public=PUBLIC) -> Site:
+    """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles."""
     clock = clock or HandClock()
     github.clock = clock.time
     installed = []
@@ -76,17 +76,17 @@ def site(records, github, names, *, clock=None) -> Site:
         repository.id = number
         installed.append(repository)
     app, _ = github.app("prompt-verdict", installed)
-    app.callback_urls = (PUBLIC + CALLBACK,)
+    app.callback_urls = (public + CALLBACK,)
     sign_in = GitHubSignIn(
-        app.client_id, app.client_secret, server_url=github.server_url, api_url=github.api_url,
+        app.client_id, app.client_secret, server_url=github.server_url, api_url=f"{github.server_url}/api/v3",
         clock=clock.time, sleep=lambda _: None,
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    access = GitHubAccess(records, sign_in, clock, PUBLIC)
+    access = GitHubAccess(records, sign_in, clock, public)
     pages = Pages(records, access, Facts(github.server_url), clock)
     pages.add_to(web)
-    SignIn(pages, records, access, sign_in, clock, public_url=PUBLIC, secret="the client secret").add_to(web)
-    return Site(web, github, records, clock, PUBLIC + CALLBACK)
+    SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
+    return Site(web, github, records, clock, public + CALLBACK)
 
 
 def state_of(address: str) -> str:

@@ -128,6 +128,25 @@ def history(records, repo=SHOP, runs=5, word="", now=NOW):
     return made
 
 
+def on_three_models():
+    """The triage prompt on three models: a cheap one that is as good, and a bad one."""
+    card = blocked()
+    first = card.lineages[0]
+
+    def on(model, cost, failing):
+        cases = tuple(
+            one.model_copy(
+                update={"candidate": tuple(a.model_copy(update={"score": float(n >= failing)}) for a in one.candidate)}
+            )
+            for n, one in enumerate(first.cases)
+        )
+        cost = first.cost.model_copy(update={"candidate_per_1000": Decimal(cost)})
+        return first.model_copy(update={"model": model, "cases": cases, "cost": cost})
+
+    lineages = (on("large-1", "4.10", 10), on("small-1", "0.35", 12), on("tiny-1", "0.05", 60))
+    return card.model_copy(update={"lineages": lineages})
+
+
 def organization(records, now=NOW):
     """Everything that the pages show."""
     records.installed(7, "acme", now)
@@ -135,6 +154,7 @@ def organization(records, now=NOW):
     made.append(keep(records, SHOP, generation(), 120, at=now - timedelta(hours=6), before=0, after=1, author="grace"))
     made.append(keep(records, SHOP, extraction(), 121, at=now - timedelta(hours=5), before=0, after=1, author="lin"))
     made.append(keep(records, SHOP, inconclusive(), 122, at=now - timedelta(hours=4), before=0, after=1))
+    made.append(keep(records, SHOP, on_three_models(), 123, at=now - timedelta(hours=3, minutes=30), before=0, after=1))
     keep(records, SECRET, blocked(), 3, at=now - timedelta(hours=3), before=0, after=1, author="eve")
     records.open_run(
         SHOP, 130, sha("waiting"), "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=now

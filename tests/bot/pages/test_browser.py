@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from tests.bot.pages.site import site
 from tests.bot.pages.test_access import addresses
 from tests.bot.pages.test_hostile import HOSTILE, hostile_records, local_site
+from tests.fakes.github import FakeGitHub
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path("node_modules/axe-core/axe.min.js")
@@ -23,10 +25,11 @@ pytestmark = [
 
 
 @contextmanager
-def served(records):
-    """The local site on a real port."""
+def served(records, make=lambda records, address: local_site(records)):
+    """The local site, or another, on a real port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(local_site(records), log_level="error", lifespan="off"))
+        app = make(records, f"http://127.0.0.1:{listening.getsockname()[1]}")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -115,6 +118,30 @@ def test_two_versions_are_compared_by_keyboard_alone(browser, staged):
         assert page.get_by_role("heading", name="The same cases").count() == 1
         assert page.locator("table.diff").count() == 1
         page.context.close()
+
+
+@pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+def test_a_person_signs_in_adds_a_case_and_signs_out(browser, staged, tmp_path):
+    """With real cookies, redirects, and the headers that a browser sends with a form."""
+    with FakeGitHub(tmp_path) as github:
+        people = [("acme/shop", 11, {"ada": "read"}), ("acme/secret", 12, {"eve": "read"})]
+        github.oauth.login = "ada"
+        with served(staged, lambda records, address: site(records, github, people, public=address).app) as address:
+            page = opened(browser, 390, "light")
+            page.goto(f"{address}/repositories/11/lineages/1?all=1")
+            assert page.url == f"{address}/repositories/11/lineages/1?all=1"
+            (cookie,) = page.context.cookies()
+            assert (cookie["name"], cookie["httpOnly"], cookie["secure"]) == ("__Host-verdict", True, True)
+            assert page.goto(f"{address}/repositories/12").status == 404
+            page.goto(f"{address}{next(path for route, path in addresses(staged, 11) if route.form)}")
+            page.get_by_label("Expected").fill("billing")
+            page.get_by_role("button", name="Make the patch").click()
+            assert "/verdict add-case" in page.locator("pre.patch").inner_text(), "the fake has no such file"
+            page.get_by_role("button", name="Sign out").click()
+            assert page.get_by_role("heading", name="Signed out").count() == 1
+            assert page.context.cookies() == []
+            page.context.close()
+        assert github.violations == []
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
