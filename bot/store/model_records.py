@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import sqrt
+from statistics import mean, variance
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import ValidationError
 from sqlalchemy import func
 from sqlalchemy import select as columns
 from sqlmodel import col
 
 from bot.store.case_records import PASSES
-from bot.store.tables import CaseResults, Experiments, Lineages
+from bot.store.tables import CaseResults, Comparisons, Experiments, Lineages
+from schemas.experiments import ExperimentRecord
 
 if TYPE_CHECKING:
     from bot.store.database import Database
 
 MOST_MODELS = 20
+
+
+LARGEST_RECORD = 1_000_000
+"""Characters of a record that is read for a page."""
+
+
+class MetricScore(NamedTuple):
+    """A metric of a candidate: its mean, and its standard deviation between runs of a case. Fractions."""
+
+    mean: float | None
+    sigma: float | None
 
 
 class ModelCases(NamedTuple):
@@ -53,3 +69,44 @@ class ModelRecords:
                 cases, failures = session.execute(of.where(*here)).one()
                 found.append(ModelCases(experiment, cases, failures))
         return found
+
+    def metric_scores(self, ids: Sequence[int]) -> dict[int, dict[str, MetricScore]]:
+        """Returns the candidate's mean of every metric beside the overall score, by experiment."""
+        means = columns(col(Comparisons.experiment_id), col(Comparisons.metric), col(Comparisons.candidate)).where(
+            col(Comparisons.experiment_id).in_(list(ids)),
+            col(Comparisons.slice).is_(None),
+            col(Comparisons.position) > 0,
+        )
+        documents = columns(col(Experiments.id), col(Experiments.record)).where(
+            col(Experiments.id).in_(list(ids)), func.length(col(Experiments.record)) <= LARGEST_RECORD
+        )
+        with self._database.reading() as session:
+            rows = session.execute(means.order_by(col(Comparisons.position))).all()
+            records = {row[0]: row[1] for row in session.execute(documents)}
+        sigmas = {experiment: sigmas_of(text) for experiment, text in records.items()}
+        found: dict[int, dict[str, MetricScore]] = {}
+        for experiment, metric, score in rows:
+            sigma = sigmas.get(experiment, {}).get(metric)
+            found.setdefault(experiment, {})[metric] = MetricScore(score, sigma)
+        return found
+
+
+def sigmas_of(record: str | None) -> dict[str, float]:
+    """Returns how much a case's score of each metric varies between the candidate's runs of it, pooled over cases.
+
+    A metric is left out if no case ran twice.
+    """
+    try:
+        experiment = ExperimentRecord.model_validate_json(record or "")
+    except ValidationError:
+        return {}
+    runs: dict[tuple[str, int], list[float]] = {}
+    for cell in experiment.outcomes:
+        for metric, score in zip(experiment.metrics, cell.scores or (), strict=False):
+            if cell.arm == 1 and score is not None:
+                runs.setdefault((metric.name, cell.case), []).append(score)
+    variances: dict[str, list[float]] = {}
+    for (metric_name, _), scores in runs.items():
+        if len(scores) > 1:
+            variances.setdefault(metric_name, []).append(variance(scores))
+    return {name: sqrt(mean(values)) for name, values in variances.items()}

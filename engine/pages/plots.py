@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,3 +43,48 @@ def score_line(scores: Sequence[tuple[float | None, str, str]]) -> ScoreLine | N
         for number, (score, tone, title) in enumerate(known)
     )
     return ScoreLine(points, top, bottom)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a radar: its end, and where its name stands."""
+
+    name: str
+    x: float
+    y: float
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Radar:
+    """Scores on several axes, in a frame of 320 by 240."""
+
+    axes: tuple[Axis, ...]
+    rings: tuple[str, ...]
+    shapes: tuple[str, ...]
+    """One polygon for each series."""
+
+
+CENTER, RADIUS = (160.0, 120.0), 84.0
+
+
+def radar(names: Sequence[str], series: Sequence[Sequence[float | None]]) -> Radar | None:
+    """Returns the radar of fractions by axis; a missing one is at the center. ``None`` for fewer than three axes."""
+    if len(names) < 3:
+        return None
+    turns = [math.tau * number / len(names) - math.tau / 4 for number in range(len(names))]
+
+    def at(turn: float, share: float) -> tuple[float, float]:
+        return CENTER[0] + RADIUS * share * math.cos(turn), CENTER[1] + RADIUS * share * math.sin(turn)
+
+    def polygon(shares: Sequence[float | None]) -> str:
+        points = (at(turn, share or 0.0) for turn, share in zip(turns, shares, strict=True))
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+    axes = []
+    for name, turn in zip(names, turns, strict=True):
+        x, y = at(turn, 1.0)
+        anchor = "middle" if abs(x - CENTER[0]) < 8 else ("start" if x > CENTER[0] else "end")
+        axes.append(Axis(name, round(x, 1), round(y, 1), anchor))
+    rings = tuple(polygon([share] * len(names)) for share in (0.5, 1.0))
+    return Radar(tuple(axes), rings, tuple(polygon(one) for one in series))

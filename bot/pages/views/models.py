@@ -10,6 +10,7 @@ from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import lineage_tabs, of_repository
+from bot.store.model_records import MetricScore
 from engine.pages.ties import sign_test
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from bot.store.page_values import VersionRow
     from bot.store.records import Records
 
+DRAWN, MOST_METRICS = 4, 12
+"""Models and metrics in the plot."""
 ALPHA = 0.05
 """Below this p-value of the sign test, two models differ."""
 
@@ -52,15 +55,28 @@ def models(context: Context) -> Page | None:
     page = context.records.lineage_page(at, lineage_id, context.bounds(0), merged=False)
     if page is None:
         return None
+    rows = ranked(context.records, _rows(context, lineage_id), f"{addresses.lineage(at, lineage_id)}/compare")
+    metrics = _metrics(context, rows[:DRAWN])
     values = {
         "lineage": page.name,
         "tabs": lineage_tabs(repo, lineage_id, "Models"),
-        "rows": ranked(context.records, _rows(context, lineage_id), f"{addresses.lineage(at, lineage_id)}/compare"),
+        "rows": rows,
+        "metrics": metrics,
+        "shares": [[scores[n].mean for _, scores in metrics] for n in range(len(rows[:DRAWN]))],
         "github": context.github,
         "alpha": ALPHA,
     }
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Models", None))
     return Page("models", f"{page.name}: models", values, crumbs)
+
+
+def _metrics(context: Context, rows: Sequence[ModelRow]) -> list[tuple[str, list[MetricScore]]]:
+    """Returns the metrics of the best models: dimensions of a rubric, or fields."""
+    ids = [row.version.experiment_id for row in rows]
+    found = context.records.metric_scores(ids)
+    names = list(dict.fromkeys(name for one in ids for name in found.get(one, {})))[:MOST_METRICS]
+    nothing = MetricScore(None, None)
+    return [(name, [found.get(one, {}).get(name, nothing) for one in ids]) for name in names]
 
 
 def _rows(context: Context, lineage_id: int) -> list[ModelRow]:

@@ -12,7 +12,7 @@ from bot.runs.provenance import packed
 from bot.store.values import APPROVE, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
 from bot.store.values import TestSetSnapshot as Snapshot
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
-from schemas.effects import EffectResult
+from schemas.effects import CaseOutcome, EffectResult
 from schemas.outcomes import Arm
 from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
@@ -100,12 +100,23 @@ def keep(
     return records.run(run.id)
 
 
+def fewer(card, same=12):
+    """The card with every case that moved, and a few of the others: pages and axe take their time for each row."""
+
+    def some(cases):
+        alike = [one.id for one in cases if one.result is CaseOutcome.NO_CHANGE][:same]
+        return tuple(one for one in cases if one.result is not CaseOutcome.NO_CHANGE or one.id in alike)
+
+    lineages = tuple(one.model_copy(update={"cases": some(one.cases)}) for one in card.lineages)
+    return card.model_copy(update={"lineages": lineages})
+
+
 def history(records, repo=SHOP, runs=5, word="", now=NOW):
     """Several runs of the triage prompt: versions that were merged, with cases that get better and worse."""
     dice = random.Random(5)
     made = []
     for number in range(runs):
-        card = blocked()
+        card = fewer(blocked())
         lineages = tuple(one for one in card.lineages if one.cases)[:2] or card.lineages
         changed = []
         for one in lineages:
@@ -130,7 +141,7 @@ def history(records, repo=SHOP, runs=5, word="", now=NOW):
 
 def on_three_models():
     """The triage prompt on three models: a cheap one that is as good, and a bad one."""
-    card = blocked()
+    card = fewer(blocked())
     first = card.lineages[0]
 
     def on(model, cost, failing):
@@ -143,7 +154,7 @@ def on_three_models():
         cost = first.cost.model_copy(update={"candidate_per_1000": Decimal(cost)})
         return first.model_copy(update={"model": model, "cases": cases, "cost": cost})
 
-    lineages = (on("large-1", "4.10", 10), on("small-1", "0.35", 12), on("tiny-1", "0.05", 60))
+    lineages = (on("large-1", "4.10", 2), on("small-1", "0.35", 3), on("tiny-1", "0.05", 30))
     return card.model_copy(update={"lineages": lineages})
 
 
@@ -151,11 +162,13 @@ def organization(records, now=NOW):
     """Everything that the pages show."""
     records.installed(7, "acme", now)
     made = history(records, now=now)
-    made.append(keep(records, SHOP, generation(), 120, at=now - timedelta(hours=6), before=0, after=1, author="grace"))
+    made.append(
+        keep(records, SHOP, fewer(generation()), 120, at=now - timedelta(hours=6), before=0, after=1, author="grace")
+    )
     made.append(keep(records, SHOP, extraction(), 121, at=now - timedelta(hours=5), before=0, after=1, author="lin"))
     made.append(keep(records, SHOP, inconclusive(), 122, at=now - timedelta(hours=4), before=0, after=1))
-    made.append(keep(records, SHOP, on_three_models(), 123, at=now - timedelta(hours=3, minutes=30), before=0, after=1))
-    keep(records, SECRET, blocked(), 3, at=now - timedelta(hours=3), before=0, after=1, author="eve")
+    made.append(keep(records, SHOP, on_three_models(), 123, at=now - timedelta(hours=3, minutes=30), before=8, after=9))
+    keep(records, SECRET, fewer(blocked()), 3, at=now - timedelta(hours=3), before=0, after=1, author="eve")
     records.open_run(
         SHOP, 130, sha("waiting"), "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=now
     )

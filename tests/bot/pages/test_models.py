@@ -5,7 +5,12 @@ import re
 import pytest
 from scipy.stats import binomtest
 
+from bot.store.model_records import sigmas_of
+from engine.pages.plots import radar
 from engine.pages.ties import sign_test
+from schemas.experiments import CellOutcome, ExperimentCase, ExperimentRecord
+from schemas.gate_config import GateConfig
+from schemas.outcomes import MetricSpec
 from tests.bot.pages.stage import SHOP
 
 
@@ -28,3 +33,34 @@ def test_the_cheapest_of_a_tie_is_marked(web, staged):
     assert "no difference" in said["small-1"]
     assert "worse" in said["tiny-1"], "the cheapest of all, but worse"
     assert text.count('aria-current="true"') == 1
+
+
+def test_a_metrics_spread_is_that_of_one_case_between_its_runs():
+    def cell(case, repetition, *scores, arm=1):
+        return CellOutcome(case=case, arm=arm, repetition=repetition, scores=scores)
+
+    record = ExperimentRecord(
+        content_digest="f" * 64, gate=GateConfig(), metrics=(MetricSpec(name="tone"), MetricSpec(name="facts")),
+        cases=(ExperimentCase(id="a"), ExperimentCase(id="b")),
+        outcomes=(
+            cell(0, 0, 0.2, 1.0), cell(0, 1, 0.4, 1.0), cell(1, 0, 0.9, None), cell(1, 1, 0.9, 0.5),
+            cell(0, 0, 0.0, 0.0, arm=0), cell(0, 1, 1.0, 1.0, arm=0),
+        ),
+    )  # fmt: skip
+    found = sigmas_of(record.model_dump_json())
+    assert found == {"tone": pytest.approx((0.02 / 2) ** 0.5), "facts": 0.0}
+    assert sigmas_of(None) == sigmas_of("{}") == {}
+
+
+def test_a_radar_needs_three_axes_and_shows_a_missing_score_at_its_center():
+    assert radar(["a", "b"], [[1.0, 1.0]]) is None
+    plot = radar(["a", "b", "c", "d"], [[1.0, 0.5, None, 0.0]])
+    assert [(axis.x, axis.y) for axis in plot.axes] == [(160.0, 36.0), (244.0, 120.0), (160.0, 204.0), (76.0, 120.0)]
+    assert plot.shapes == ("160.0,36.0 202.0,120.0 160.0,120.0 160.0,120.0",)
+
+
+def test_the_metrics_of_a_prompt_are_drawn(web, staged):
+    lineage = next(one.id for one in staged.lineage_rows(SHOP.repository_id) if one.name == "resume-match")
+    text = web.signed_in("ada").get(f"/repositories/11/lineages/{lineage}/models").text
+    assert re.findall(r'<th scope="row">(\w+)</th>', text) == ["years", "skills", "title"]
+    assert text.count('<polygon class="s0"') == 1
