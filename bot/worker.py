@@ -143,7 +143,8 @@ class Worker:
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         read = partial(self._sources.read, repo)
         records, now = self._records.blocking, self._clock.utc
-        return await answer(command, CommandContext(records, host, self.reconciler, read, now, self._rate_limit))
+        context = CommandContext(records, host, self.reconciler, read, now, self._rate_limit, self._page_of)
+        return await answer(command, context)
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house

@@ -132,6 +132,8 @@ class CommandContext:
     now: Callable[[], datetime]
     rate_limit: CommandRateLimit = field(default_factory=CommandRateLimit)
     """For people without write access."""
+    page_of: Callable[[Run], str | None] = lambda _: None
+    """Returns the address of a run's page, if there are pages."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from engine.readers.bounded import did_you_mean
 from engine.render import figures
 from engine.render.case_runs import CASE_RESULTS, runs_sentence
 from engine.render.encode import code, prose
+from engine.render.links import link
 from engine.render.result_text import expected_text
 from engine.render.sections import table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
@@ -38,7 +39,9 @@ class Explain(CaseCommand):
         """Reads the stored verdict and its experiments."""
         await asked.note()
         kept = await asked.relevant()
-        return await asyncio.to_thread(self.explanation, kept, asked.context.records.experiments)
+        text = await asyncio.to_thread(self.explanation, kept, asked.context.records.experiments)
+        page = asked.context.page_of(kept.run) if kept else None
+        return f"{text}\n\n{link('every case with its whole texts', page)}" if page else text
 
     def explanation(self, kept: KeptVerdict | None, experiments: Callable[[str], list[ExperimentRecord]]) -> str:
         """Returns the answer. ``experiments`` reads a run's stored experiments."""

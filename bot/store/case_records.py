@@ -106,15 +106,6 @@ class CaseRecords:
             ),
         )
 
-    def case_position(self, experiment_id: int, case_id: str) -> int | None:
-        """Returns where a case is in another experiment."""
-        with self._database.reading() as session:
-            return session.exec(
-                select(CaseResults.position).where(
-                    col(CaseResults.experiment_id) == experiment_id, col(CaseResults.case_id) == case_id
-                )
-            ).first()
-
 
 def _earlier(row: CaseResults) -> Any:
     """Selects the same case in the last experiments of its prompt."""
@@ -153,7 +144,6 @@ def _conditions(experiment_id: int, wanted: CaseFilter) -> Iterator[ColumnElemen
         (CaseResults.expected, wanted.expected),
         (CaseResults.baseline_said, wanted.baseline_said),
         (CaseResults.candidate_said, wanted.candidate_said),
-        (CaseResults.case_id, wanted.case_id),
     ):
         if value == "":
             yield col(column).is_(None)

@@ -22,7 +22,6 @@ class CaseFilter(Value):
     expected: str | None = None
     baseline_said: str | None = None
     candidate_said: str | None = None
-    case_id: str | None = None
     failing: bool = False
     """Only cases that the candidate fails."""
     history: Literal["flaky", "always", "never"] | None = None
