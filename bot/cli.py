@@ -35,7 +35,10 @@ def everything(
     context: typer.Context,
     *,
     local: Annotated[
-        bool, typer.Option("--local", help="Only show the pages of this machine's records, on loopback, to you.")
+        bool,
+        typer.Option(
+            "--local", help="Only show the pages of local records, on the loopback interface, without sign-in."
+        ),
     ] = False,
 ) -> None:
     """Gate the prompts of a whole organization: a GitHub App that measures every pull request.
@@ -45,7 +48,7 @@ def everything(
     """
     if local:
         if context.invoked_subcommand is not None:
-            raise UsageError("--local goes without a command", hint="promptverdict bot --local")
+            raise UsageError("--local takes no command", hint="run promptverdict bot --local")
         _show_pages()
     if context.invoked_subcommand is None:
         _serve(web=True, worker=True)
@@ -75,7 +78,7 @@ def setup(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="The App's name, unique on GitHub.")] = "Prompt Verdict",
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="The folder for the key, the secret and the ruleset.")
+        Path, typer.Option("--output", metavar="DIR", help="The folder for the key, the secrets and the ruleset.")
     ] = Path("prompt-verdict-app"),
     github: Annotated[
         str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
@@ -86,7 +89,7 @@ def setup(
 ) -> None:
     """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
-    The key and the webhook secret are written to files for this user only, and never over an existing file.
+    It writes the key and the secrets to files that only your user can read, and overwrites no file.
     """
     from adapters.providers.open_provider import CA_BUNDLE, PROXY
     from bot.operations.setup import AppSetup
@@ -167,10 +170,10 @@ def pages(
         str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
     ] = "https://github.com",
 ) -> None:
-    """Write the Action's runs as pages in a folder.
+    """Write the Action's runs as web pages in a folder.
 
-    They can be opened as files or published; no App and no server is needed. The runs are ordered by the dates of their
-    files.
+    Open them as files, or publish the folder: they need no App and no server. The runs are ordered by the modification
+    times of their files.
     """
     from bot.site import export
 

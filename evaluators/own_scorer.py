@@ -20,7 +20,7 @@ from schemas.ports import Ask, CodeScorers, ScorerCase, ScorerJob, ScorerProblem
 from schemas.prompts import Finding
 from schemas.testsets import TestCase
 
-RETURN = "return a number from 0 to 1, True, False, None, or a dict with a score"
+RETURN = "return a number from 0 to 1, True, False, or a dict with a score"
 CHECK = "a check returns True or False, or a dict with passed"
 SCORER = "scorer"
 """The name of a scorer's metric beside others."""
@@ -35,7 +35,7 @@ def own_scorer(sources: EvaluatorSources, *, name: str) -> OwnScorer:
 
 
 def is_metric(sources: EvaluatorSources) -> bool:
-    """Returns whether the own scorer gives a score, and not only passes an answer or not."""
+    """Returns whether the own scorer gives a score, and not only a pass or a failure."""
     return _kind(sources) is ScorerKind.METRIC
 
 
@@ -107,14 +107,14 @@ def read_returned(value: JsonValue, kind: ScorerKind) -> Returned | ScorerProble
     assert isinstance(score, bool | int | float)
     text = shown(reason, REASON) if isinstance(reason, str) else ""
     if passed is False and score:
-        return Returned(0, text or "the scorer says that it doesn't pass")
-    return Returned(float(score), text if text or score == 1 else f"the scorer gives {score * 100:g} of 100")
+        return Returned(0, text or "the scorer returned passed: False")
+    return Returned(float(score), text if text or score == 1 else f"the scorer returned {score:g}")
 
 
 def _mistake(told: Mapping[str, JsonValue], score: JsonValue, passed: JsonValue, kind: ScorerKind) -> str:
     """Returns what is wrong with a returned value; empty if nothing is."""
     if score is None:
-        return "None: the answer is not scored" if "score" in told else "a dict without a score"
+        return "None, which is not a score" if "score" in told else "a dict without a score"
     if not isinstance(score, bool | int | float):
         return f"a {type(score).__name__} as score"
     if not 0 <= score <= 1:  # NaN too

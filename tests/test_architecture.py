@@ -1,4 +1,4 @@
-"""Who may import whom (CONTRIBUTING.md, “The house”)."""
+"""Who may import whom (docs/architecture.md, “Folders and imports”)."""
 
 import ast
 from functools import cache

@@ -35,7 +35,7 @@ def explain(case_id: str, options: CheckOptions, calling: CallingProcess | None 
     if not found:
         known = {case.id for each in card.lineages for case in each.cases}
         raise UsageError(
-            f"no measured case is called {case_id!r}", hint=did_you_mean(case_id, known) if known else _why_none(card)
+            f"no measured case has the id {case_id!r}", hint=did_you_mean(case_id, known) if known else _why_none(card)
         )
     width = shutil.get_terminal_size((100, 24)).columns
     for each, case in found:
@@ -49,7 +49,7 @@ def _why_none(card: Scorecard) -> str:
 
     reasons = [reason for each in card.lineages for reason in each.reasons]
     failed = [reason.sentence for reason in reasons if reason.status is VerdictStatus.ERROR]
-    return failed[0] if failed else "no prompt that has cases changed"
+    return failed[0] if failed else "no prompt with cases changed"
 
 
 def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord], width: int) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentReco
         yield from textwrap.wrap(runs, width)
     for reason in card.reasons:
         if case.id in reason.cases:
-            yield from text_block("counts in", reason.sentence.replace("`", ""), width)
+            yield from text_block("reason", reason.sentence.replace("`", ""), width)
 
 
 def _answers(name: str, answers: Sequence[Answer], width: int) -> Iterator[str]:

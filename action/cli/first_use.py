@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LISTED = 20
 """Most prompts that are listed to choose from."""
-NEXT = f"next: promptverdict init writes {CONFIG} and the workflow, so that every change of a prompt gets its verdict\n"
+NEXT = f"next: run promptverdict init to write {CONFIG} and the workflow that checks every pull request\n"
 
 
 def proposed_config(options: CheckOptions) -> Config | None:
@@ -31,8 +31,8 @@ def proposed_config(options: CheckOptions) -> Config | None:
     if repository.find(head.head_sha, [f"**/{CONFIG}"]):
         return None
     if not options.worktree and not repository.is_bare and (repository.worktree_root() / CONFIG).exists():
-        raise UsageError(f"{CONFIG} is not committed", hint="commit it, or score what is in the folder with --worktree")
-    _say(f"there is no {CONFIG} in {head.head_ref}: looking for prompts with cases, as init does; nothing is written")
+        raise UsageError(f"{CONFIG} is not committed", hint="commit it, or score your working copy with --worktree")
+    _say(f"no {CONFIG} in {head.head_ref}: searching for prompts with test cases, as init does, without writing a file")
     from action.cli.proposal import proposal_for
     from engine.commands.init_config import configuration_text
     from engine.commands.init_models import chosen_models
@@ -45,7 +45,7 @@ def proposed_config(options: CheckOptions) -> Config | None:
             _say(line)
         raise UsageError(
             "found no prompt with test cases that can be scored",
-            hint="promptverdict init writes a test set to fill in; --worktree also finds files that are not committed",
+            hint="promptverdict init writes a test set to fill in; --worktree also finds uncommitted files",
         )
     if len(scored) > 1 and not options.lineages:
         for line in _listed(scored):
@@ -79,7 +79,7 @@ def _answering(lineage: ProposedLineage, config: Config) -> str:
     model = config.models[lineage.runs_on or next(iter(config.models))]
     instead = f" instead of {lineage.model}, for which no key is set" if lineage.model and lineage.runs_on else ""
     known = " or ".join(keys().values())
-    toy = "" if model.spec.key else f", a free toy with prices for show; with {known} set, a real model answers"
+    toy = "" if model.spec.key else f", a free toy model with made-up prices; set {known} for a real model"
     return f"answered by {model.model}{instead}{toy}"
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, output_format: str) -> Exit:
-    """Lets the judge grade the labelled answers, from the store where it did before, and prints how far it agrees.
+    """Lets the judge grade the labelled answers and prints how far it agrees with people. Reuses stored replies.
 
     Exits with 1 if the judge doesn't gate. Raises PromptVerdictError.
     """
@@ -50,8 +50,8 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
         labels = labels_of(change)
         if not labels:
             unnamed = label_file(repository.worktree_root(), change).unnamed(change)
-            hint = unnamed or f"promptverdict judge label {options.lineage} helps to grade some"
-            raise UsageError(f"there are no graded answers of {options.lineage}", hint=hint)
+            hint = unnamed or f"grade some with promptverdict judge label {options.lineage}"
+            raise UsageError(f"{options.lineage} has no graded answers", hint=hint)
         assert change.judge is not None
         endpoint = Endpoint(change.judge, prices().price(change.judge))
         found, spent = run_async(_graded(options, change, labels, endpoint, caller))

@@ -46,7 +46,7 @@ class LabelOptions(JudgeOptions):
 
 
 def label(options: LabelOptions, calling: CallingProcess | None = None) -> Exit:
-    """Lets a person grade answers of both versions of a prompt, blind, and keeps every grade at once.
+    """Lets a person grade answers of both versions of a prompt, blind, and saves each grade at once.
 
     Raises PromptVerdictError.
     """
@@ -76,9 +76,7 @@ def _versions(world: World, pull_request: PullRequest, lineage: str) -> tuple[Li
     plans = [entry.plan for entry in now.entries if entry.plan is not None]
     if not plans:
         reasons = [*change.reasons, *(reason for entry in now.entries for reason in entry.reasons)]
-        raise UsageError(
-            f"{lineage} has no answers to grade: {reasons[0].sentence if reasons else 'it can not be planned'}"
-        )
+        raise UsageError(f"{lineage} has no answers to grade: {reasons[0].sentence if reasons else 'it has no plan'}")
     base = {"head_ref": pull_request.base_ref, "head_sha": pull_request.base_sha}
     try:
         before = prepare(pull_request.model_copy(update=base), world, only=[lineage], alone=True)
@@ -104,21 +102,21 @@ def _label(
         if samples.stopped is not None:
             raise samples.stopped
         raise UsageError(
-            f"no more answers of {change.name} to grade", hint="choose an older version of the prompt with --base"
+            f"all answers of {change.name} are graded", hint="choose an older version of the prompt with --base"
         )
-    _say(f"seed {options.seed}; the grades are kept in {file.name}")
+    _say(f"seed {options.seed}; saving grades to {file.name}")
     if options.html is not None:
         from engine.render.label_form import label_form
 
         options.html.write_text(label_form(change.name, change.rubric, samples.answers), encoding="utf-8")
-        _say(f"wrote {options.html}; read it back with: promptverdict judge label {change.name} --import FILE")
+        _say(f"wrote {options.html}; import the grades with: promptverdict judge label {change.name} --import FILE")
         return Exit.PASS
     state = Labelling(samples.answers, change.rubric, grades)
     total = len(samples.answers)
     try:
         _ask(state, change.rubric, file, total)
     finally:  # after Ctrl-C too
-        left = "" if state.complete == total else "; every grade is kept, and the same command goes on from here"
+        left = "" if state.complete == total else "; run the same command to continue"
         put(f"\n{state.complete} of {total} answers graded{left}\n")
     if not left:
         _say_next(change, file)
@@ -152,7 +150,7 @@ async def _sampled(
         )
         paid = any(draw.endpoint.model.spec.key for draw in missing)
         if paid and not options.yes and not agreed_by_hand(cost, options.cap_usd(change)):
-            raise UsageError("nothing was run", hint="--yes skips the question, and --budget limits the cost")
+            raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
         with progress(change, missing[0].endpoint.model.model if missing else "", len(missing), calls) as answered:
             samples = await sampled(taken, stored, calls, answered)
         if samples.failed:
@@ -250,11 +248,11 @@ def _import(repository: Clone, change: LineageChange, path: Path) -> Exit:
         raise UsageError(f"can't be read: {error.strerror}", where=str(path), hint="name the form's file") from error
     found = read_labels(str(path), data, change.rubric)
     if not found:
-        raise UsageError("no graded answer in it", where=str(path), hint="grade in the form, then download again")
+        raise UsageError("it has no grades", where=str(path), hint="grade answers in the form, then download again")
     news, known = merged(file.read(change.rubric), found, str(path))
     if news:
         file.save(news)
-    _say(f"imported {plural(len(news), 'graded answer')} into {file.name}; {known} were there already")
+    _say(f"imported {plural(len(news), 'graded answer')} into {file.name}; {known} were already there")
     _say_next(change, file)
     return Exit.PASS
 

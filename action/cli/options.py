@@ -51,7 +51,7 @@ Lineages = Annotated[
     list[str] | None, typer.Option("--lineage", metavar="NAME", help="Only this lineage; may be repeated.")
 ]
 JudgedLineage = Annotated[
-    str, typer.Argument(metavar="LINEAGE", help="Its name in promptverdict.yaml. The files in the folder count.")
+    str, typer.Argument(metavar="LINEAGE", help="Its name in promptverdict.yaml, as your working copy has it.")
 ]
 Worktree = Annotated[
     bool, typer.Option("--worktree", help="Evaluate uncommitted prompt edits (on your own machine only).")
@@ -68,6 +68,6 @@ Store = Annotated[
 BudgetUsd = Annotated[
     str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; only lowers the configured cap.")
 ]
-Printed = Annotated[ListFormat, typer.Option("--format", help="How it is printed.")]
+Printed = Annotated[ListFormat, typer.Option("--format", help="The output format.")]
 Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")]

@@ -12,7 +12,7 @@ from engine.readers.testsets import read_test_set
 if TYPE_CHECKING:
     from adapters.git.clone import Clone
 
-PROMPTFOO_HINT = "promptfoo: promptverdict import promptfoo takes its prompts, models and tests over"
+PROMPTFOO_HINT = "promptfoo: promptverdict import promptfoo imports its prompts, models and tests"
 LISTED = 20
 """Most lines about lineages, and about reasons."""
 EXAMPLES = 3
@@ -36,7 +36,7 @@ class Proposal(NamedTuple):
         if len(gating) > LISTED:
             yield f"gated: {len(gating) - LISTED} more, which the configuration lists"
         if not self.lineages:
-            yield "found no prompt; add yours under lineages: by hand"
+            yield "no prompt found; add yours under lineages:"
         reasons = self._grouped()
         for why, places in list(reasons.items())[:LISTED]:
             named = [place for place in places[:EXAMPLES] if place]

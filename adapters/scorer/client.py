@@ -120,7 +120,7 @@ class _Supervisor:
                 return self._read(self._process.ask(request, self._limits.seconds + START_S))
             except (_Gone, OSError) as gone:
                 self.end()
-                return ScorerProblem(what=f"the process that runs it is gone: {gone}", hint="run again")
+                return ScorerProblem(what=f"its process stopped: {gone}", hint="run again")
             except BaseException:
                 self.end()  # otherwise the next request would read the reply to this one
                 raise
@@ -147,10 +147,10 @@ class _Supervisor:
         return _problem(said)
 
 
-RETURN = "return a number from 0 to 1, True, False, None, or a dict with a score"
-MODULES = "a scorer may import the standard library only, and its files can't be read"
-PERMISSION = "own scorers have no files, network, programs, processes or threads; use what the case gives them"
-ALONE = "a scorer returns its score, and only computes: no descriptors, signals or processes"
+RETURN = "return a number from 0 to 1, True, False, or a dict with a score"
+MODULES = "import only the standard library: a scorer can't read other files"
+PERMISSION = "use only what the case gives: a scorer has no files, network, programs, processes or threads"
+ALONE = "only compute and return the score: a scorer may use no file descriptors, signals or processes"
 
 
 def _problem(said: Mapping[str, Any]) -> ScorerProblem:
@@ -162,17 +162,16 @@ def _problem(said: Mapping[str, Any]) -> ScorerProblem:
         known = {"ModuleNotFoundError": MODULES, "ImportError": MODULES, "PermissionError": PERMISSION}
         return ScorerProblem(
             what=f"it raised {_shown(said['raised'])}",
-            hint=known.get(str(said.get("kind")), "correct the scorer for this answer"),
+            hint=known.get(str(said.get("kind")), "fix the scorer for this answer"),
             line=line if type(line) is int and 0 < line < 10**6 else None,
         )
     if "unusable" in said:
         return ScorerProblem(what=_shown(said["unusable"]), hint="define `def handler(output, expected):`")
-    what = _shown(said.get("problem", "its process said nothing"))
+    what = _shown(said.get("problem", "its process reported nothing"))
     if said.get("unisolated"):
         return ScorerProblem(
             what=f"own scorers can't be isolated here: {what}",
-            hint="run it on Linux with seccomp (x86_64 or aarch64); "
-            f"the operator may set {TRUST}=1 to run them without isolation",
+            hint=f"run on Linux with seccomp (x86_64 or aarch64), or set {TRUST}=1 to run scorers without isolation",
         )
     return ScorerProblem(what=what, hint="make it faster" if said.get("slow") else ALONE)
 
@@ -223,10 +222,10 @@ class _Process:
         while len(data) < size:
             ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise _Gone("it doesn't answer")
+                raise _Gone("no reply in time")
             piece = os.read(pipe, size - len(data))
             if not piece:
-                raise _Gone("it ended")
+                raise _Gone("it exited")
             data += piece
         return bytes(data)
 

@@ -134,7 +134,7 @@ class Scorer:
         if data is None:
             return {"problem": f"it took longer than {self.wall_s:g} s", "slow": True}
         if len(data) > MAX_REPLY or (data and not data.startswith(nonce)):
-            return {"problem": "it wrote to the descriptor of its result"}
+            return {"problem": "it wrote to the file descriptor of its result"}
         if exit_code or not data:
             return {"problem": f"its process {_ended(exit_code)} without a result"}
         return {"payload": data[NONCE_BYTES:].decode("ascii", "replace")}
@@ -171,10 +171,10 @@ class Scorer:
 
 def _ended(exit_code: int) -> str:
     if exit_code >= 0:
-        return f"ended by itself (exit code {exit_code})"
+        return f"exited with code {exit_code}"
     with contextlib.suppress(ValueError):
-        return f"was ended by {signal.Signals(-exit_code).name}"
-    return f"was ended by the signal {-exit_code}"
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"was killed by signal {-exit_code}"
 
 
 def _collect(source: int, deadline: float) -> bytes | None:

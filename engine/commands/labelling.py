@@ -104,14 +104,14 @@ def merged(
             continue
         if old.model_copy(update={"grades": answer.grades}) != answer:
             raise ConfigError(
-                f"the answer {answer.id} has another text than in the labels", where=where, hint="give it its own id"
+                f"the answer {answer.id} differs from the one in the label file", where=where, hint="give it another id"
             )
         for name, grade in answer.grades.items():
             if old.grades.get(name, grade) != grade:
                 raise ConfigError(
-                    f"{answer.id} has {grade} for {name}, and {old.grades[name]} in the labels",
+                    f"{answer.id} has {grade} for {name}, but {old.grades[name]} in the label file",
                     where=where,
-                    hint="nothing was imported: delete the line in one of the two files",
+                    hint="delete the line in one of the two files; nothing was imported",
                 )
         if not answer.grades.keys() <= old.grades.keys():
             news.append(old.model_copy(update={"grades": old.grades | answer.grades}))

@@ -186,6 +186,6 @@ def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
 def _doubted(plan: Plan, why: str) -> Plan:
     warning = Finding(
         what=f"the judge of {plan.lineage} doesn't decide: {why}",
-        hint=f"promptverdict judge calibrate {plan.lineage} says what it lacks, and judge label helps to grade answers",
+        hint=f"promptverdict judge calibrate {plan.lineage} says what is missing; grade answers with judge label",
     )
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

@@ -1,4 +1,4 @@
-"""Writes how far a judge agrees with people, and what it lacks to gate."""
+"""Writes how far a judge agrees with people, and what keeps it from gating."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def calibration_sentences(found: Calibration) -> Iterator[str]:
     for name, one in listed[:LISTED]:
         yield f"Judge and people on {name}: {'; '.join([_figures(one), *unmet(one)])}."
     if len(listed) > LISTED:
-        yield f"And {plural(len(listed) - LISTED, 'more dimension')}."
+        yield f"{plural(len(listed) - LISTED, 'more dimension')} not listed."
 
 
 def ungraded(found: Calibration) -> str:
@@ -72,7 +72,7 @@ def bias_text(one: Agreement) -> str:
 
 
 def _direction(bias: float) -> str:
-    return "stricter" if bias < 0 else "milder"
+    return "stricter" if bias < 0 else "more lenient"
 
 
 def unmet(one: Agreement) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _figures(one: Agreement) -> str:
 def next_steps(found: Calibration, lineage: str) -> list[str]:
     """Returns what to do next, so that the judge gates."""
     if found.calibrated:
-        return ["The judge gates. Commit the labels: checks use those of the base branch."]
+        return ["The judge gates. Commit the label file: pull requests are checked with the one on the base branch."]
     if not found.graded:
         return [f"The judge can't gate: {ungraded(found)}."]
     steps = [step for name, one in found.dimensions.items() for step in _steps(name, one, lineage)]
@@ -126,11 +126,11 @@ def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
     label = f"promptverdict judge label {lineage}"
     if Condition.BIAS in one.unmet and one.bias is not None:
         way = _direction(one.bias)
-        yield f"Write into the anchors of {name} what earns each grade: the judge is {way} than people."
+        yield f"Say in the anchors of {name} what earns each grade: the judge is {way} than people."
     elif {Condition.KAPPA, Condition.WITHIN_ONE} & set(one.unmet) and one.kappa is not None:
-        yield f"Read where they disagree on {name} ({worst(one)}), and write into its anchors what earns each grade."
+        yield f"Read the disagreements on {name} ({worst(one)}). Say in its anchors what earns each grade."
     if one.pairs and one.kappa is None:
-        yield f"Grade better and worse answers for {name}, such as an older prompt's: {label} --base REF."
+        yield f"Grade better or worse answers for {name}, for example of an older prompt: {label} --base REF."
     elif Condition.ANSWERS in one.unmet:
         yield f"Grade {plural(MIN_PAIRS - one.pairs, 'more answer')}: {label}."
     elif Condition.KAPPA_BOUND in one.unmet and Condition.KAPPA not in one.unmet:

@@ -36,7 +36,7 @@ _POLICIES = {
 }
 _POLICY_SENTENCES = {
     SlicePolicy.GUARD: "A guarded slice blocks when its passing cases break more often than the others.",
-    SlicePolicy.MUST_PASS: "A must-pass slice blocks at each confirmed break.",
+    SlicePolicy.MUST_PASS: "A must-pass slice blocks on any confirmed break.",
     SlicePolicy.WATCH: "A watched slice is shown and never blocks.",
 }
 _LISTED_WORDS = {EffectResult.TOO_FEW_CASES: "needs review"}

@@ -26,9 +26,9 @@ _FAILING = (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVI
 _ANSWERS = {
     VerdictStatus.APPROVED: "May be merged.",
     VerdictStatus.BLOCKED: "Don't merge.",
-    VerdictStatus.ERROR: "Don't merge yet: nothing was decided.",
+    VerdictStatus.ERROR: "Don't merge yet: the measurement failed.",
     VerdictStatus.NEEDS_REVIEW: "Don't merge without an approval.",
-    VerdictStatus.INCONCLUSIVE: "Don't merge yet: nothing is proven.",
+    VerdictStatus.INCONCLUSIVE: "Don't merge yet: the evidence is inconclusive.",
     VerdictStatus.NOT_APPLICABLE: "",
 }
 
@@ -38,9 +38,9 @@ def merge_answer(scorecard: Scorecard) -> str:
     if scorecard.clearance is not None:
         return _ANSWERS[VerdictStatus.APPROVED]
     if scorecard.passes and scorecard.status is VerdictStatus.INCONCLUSIVE:
-        return "May be merged, but unproven."
+        return "May be merged, but the evidence is inconclusive."
     if scorecard.passes and scorecard.status in _FAILING:
-        return "The check passes, since this repository only informs (`mode: inform`)."
+        return "The check passes because this repository has `mode: inform`."
     return "Don't merge yet: nothing was measured." if _is_untrusted(scorecard) else _ANSWERS[scorecard.status]
 
 
@@ -97,8 +97,9 @@ def _look_at(card: LineageCard) -> str:
     codes = {reason.code for reason in card.reasons if reason.status is VerdictStatus.BLOCKED}
     if codes <= {ReasonCode.COST, ReasonCode.LATENCY} and codes:
         form = any(reason.code is ReasonCode.FORM_DRIFT for reason in card.reasons)
-        also = ", and ask for the answers' earlier format" if form else ""
-        return f"Shorten what the prompt sends or asks for{also}: see {_changed_lines(card) or f'`{card.prompt}`'}."
+        also = ", and ask for the earlier answer format" if form else ""
+        lines = _changed_lines(card) or f"`{card.prompt}`"
+        return f"Shorten the prompt or the answers that it asks for{also}: see {lines}."
     what = _to_read(card)
     changed = "the model or the prompt" if card.baseline_model else "the prompt"
     return f"Read {what}, then change {changed}." if what else f"Change {changed}."
@@ -195,13 +196,13 @@ def _review(scorecard: Scorecard, *, bot: bool) -> str:
     if scorecard.passes:
         return ""
     if _is_untrusted(scorecard):
-        return "Read what the fork changes, then start the run as said above."
+        return "Read the fork's changes, then start the run as described above."
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.NEEDS_REVIEW]
     what = _to_read(cards[0]) if len(cards) == 1 else ""
     also = f", or {APPROVE}" if bot else ""
     return (
-        f"{f'Read {what}. ' if what else ''}To accept it, approve `{scorecard.head.sha[:7]}` in a review{also}. It "
-        "counts from a person with write access who committed nothing here; if a bot did, from two."
+        f"{f'Read {what}. ' if what else ''}To accept it, approve `{scorecard.head.sha[:7]}` in a review{also}. "
+        "Reviewers need write access and no commit in this pull request; after a bot's commit, two must approve."
     )
 
 
@@ -214,9 +215,9 @@ def _inconclusive(scorecard: Scorecard, *, bot: bool) -> str:
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.INCONCLUSIVE]
     wanted = list(dict.fromkeys(_missing(effect, card) for card in cards for effect in _undecided(card)))
     if scorecard.passes:
-        passes = f"The check passes {'without them' if wanted else 'meanwhile'}."
+        passes = f"The check passes{' without them' if wanted else ''}."
     else:
-        how = APPROVE if bot else "first merge `inconclusive: pass` into the base"
+        how = APPROVE if bot else "first set `inconclusive: pass` on the base branch"
         passes = f"To accept it as it is, {how}."
     if not wanted:
         return passes

@@ -203,7 +203,7 @@ def _average(card: LineageCard, codes: Collection[ReasonCode]) -> str:
         return "On average it is better."
     # A prompt that is blocked for its cost alone is described by its proven result only.
     if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
-        return f"On average it scores {figures.points(overall.change)} points higher, which is not certain."
+        return f"On average it scores {figures.points(overall.change)} points higher, but that is not certain."
     # Without proof in either direction, nothing good is claimed about a blocked prompt.
     return f"On average it {_scored(overall)}." if overall.result is EffectResult.NO_CHANGE else ""
 

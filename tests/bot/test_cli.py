@@ -92,4 +92,4 @@ def test_local_pages_are_for_this_machine_only(tmp_path):
         process.terminate()
         assert process.wait(20) == 0
     refused = command(tmp_path, "--local", "web")
-    assert (refused.returncode, "--local goes without a command" in refused.stderr) == (2, True)
+    assert (refused.returncode, "--local takes no command" in refused.stderr) == (2, True)

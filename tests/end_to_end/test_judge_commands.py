@@ -32,13 +32,13 @@ def test_a_judge_that_agrees_with_people_gates_and_is_paid_once(project):
     assert "0 judge calls (80 are stored)" in again.err
     heading, row = (line.split() for line in again.out.splitlines()[2:4])
     assert (heading[0], row[0], row[1], row[-1]) == ("dimension", "brevity", "40", "yes")
-    assert "Commit the labels" in again.out
+    assert "Commit the label file" in again.out
 
 
 @pytest.mark.parametrize(
     ("files", "arguments", "code", "said"),
     [
-        ({"labels.jsonl": labels(unlike_the_judge)}, (), 1, "Read where they disagree on brevity (l10: people 1, judge 5"),
+        ({"labels.jsonl": labels(unlike_the_judge)}, (), 1, "Read the disagreements on brevity (l10: people 1, judge 5"),
         ({"labels.jsonl": labels(like_the_judge, number=12)}, (), 1, "Grade 18 more answers: promptverdict judge label"),
         (
             {"labels.jsonl": labels(lambda words: min(5, 1 + like_the_judge(words)))},
@@ -47,8 +47,8 @@ def test_a_judge_that_agrees_with_people_gates_and_is_paid_once(project):
             "the judge is stricter than people",
         ),
         ({"labels.jsonl": labels(like_the_judge)}, ("--budget", "0.01"), 3, "the budget of $0.01"),
-        ({"labels.jsonl": ""}, (), 2, "promptverdict judge label letters helps to grade some"),
-        ({}, (), 2, "promptverdict judge label letters helps to grade some"),
+        ({"labels.jsonl": ""}, (), 2, "grade some with promptverdict judge label letters"),
+        ({}, (), 2, "grade some with promptverdict judge label letters"),
         ({"labels.jsonl": '{"id": "x"}\n'}, (), 2, "labels.jsonl:1"),
         ({"rubric.yaml": "dimensions: []\n"}, (), 2, "rubric.yaml:1"),
         ({"promptverdict.yaml": CONFIG.replace("    judge: {model: toy, labels: labels.jsonl}\n", "")}, (), 2, "no judge"),
@@ -105,7 +105,7 @@ def test_labelling_goes_on_where_it_ended_and_shows_nothing_twice(project):
     assert (ran.code, [row["grades"] for row in graded(project)]) == (0, [{"brevity": 5}, {"brevity": 4}])
     assert "letters: 6 answers to grade, 0 of them stored; 6 calls, about $" in ran.err
     assert "seed 1" in ran.err
-    assert "2 of 6 answers graded; every grade is kept, and the same command goes on from here" in ran.out
+    assert "2 of 6 answers graded; run the same command to continue" in ran.out
     assert not re.search("baseline|candidate|main|version", ran.out)
     person = Person(by_length)
     ran = label(project, person, "--number", "4", "--budget", "0")
@@ -136,7 +136,7 @@ def test_a_terminal_is_read_key_by_key_and_every_end_keeps_the_grades(project, e
         130 * isinstance(end, KeyboardInterrupt),
         [{"brevity": 2}],
     )
-    assert "1 of 6 answers graded; every grade is kept" in ran.out
+    assert "1 of 6 answers graded; run the same command" in ran.out
 
 
 def test_an_answer_can_not_drive_the_terminal(project):
@@ -158,7 +158,7 @@ def test_a_form_is_written_and_its_grades_are_read_back(project):
     back = project.home / "back.jsonl"
     back.write_text("".join(f'{row}, "grades": {{"brevity": 4}}}}\n' for row in data["rows"]))
     ran = project.run("judge", "label", "letters", "--import", back)
-    assert "imported 5 graded answers into letters.labels.jsonl; 0 were there already" in ran.err
+    assert "imported 5 graded answers into letters.labels.jsonl; 0 were already there" in ran.err
     assert "under judge of letters: labels: letters.labels.jsonl" in ran.err
     assert {row["grades"]["brevity"] for row in graded(project, "letters.labels.jsonl")} == {4}
     calibrated = project.run("judge", "calibrate", "letters")
@@ -172,11 +172,11 @@ def test_a_form_is_written_and_its_grades_are_read_back(project):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no graded answer in it"),
+        ("", "it has no grades"),
         ("<!doctype html>\n", "back.jsonl:1"),
         ('{"id": "x", "output": "y", "grades": {"brevity": 6}}\n', "back.jsonl:1"),
         ('\n{"id": "x", "output": "y", "grades": {"tone": 5}}\n', "back.jsonl:2: the rubric has no dimension tone"),
-        (labels(unlike_the_judge), "l10 has 1 for brevity, and 5 in the labels"),
+        (labels(unlike_the_judge), "l10 has 1 for brevity, but 5 in the label file"),
         (None, "back.jsonl: can't be read: No such file"),
     ],
     ids=["empty", "the form itself", "no grade", "no dimension", "contradiction", "no file"],

@@ -54,5 +54,5 @@ def test_a_scorer_that_looks_around_finds_nothing(project, scored):
     ran = project.check(scored(CURIOUS), OPENAI_API_KEY=f"sk-{CANARY}")
     assert (ran.code, ran.card["status"]) == (3, "error")
     assert "evals/score.py:8: it raised ValueError: [Errno 1] Operation not permitted" in ran.out
-    assert ", None (correct the scorer for this answer)" in ran.card["lineages"][0]["headline"]
+    assert ", None (fix the scorer for this answer)" in ran.card["lineages"][0]["headline"]
     assert CANARY not in ran.out + ran.err

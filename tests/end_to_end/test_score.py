@@ -84,13 +84,11 @@ def test_one_command_gives_a_first_score_where_nothing_is_configured(project):
     assert "of 100 over 60 cases" in ran.out
     assert project.repository.git("status", "--porcelain") == ""
     first, proposed, model, *_, last = ran.err.splitlines()
-    assert "there is no promptverdict.yaml in HEAD" in first
-    assert "nothing is written" in first
+    assert "no promptverdict.yaml in HEAD" in first
+    assert "without writing a file" in first
     assert proposed.startswith("  triage: src/prompts.py#TRIAGE_PROMPT with data/tickets.csv")
-    assert (
-        "a free toy with prices for show; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real model answers" in model
-    )
-    assert last.startswith("next: promptverdict init writes promptverdict.yaml")
+    assert "a free toy model with made-up prices; set ANTHROPIC_API_KEY or OPENAI_API_KEY for a real model" in model
+    assert last.startswith("next: run promptverdict init to write promptverdict.yaml")
     initialized = project.run("init")
     assert (initialized.code, "gated: src/prompts.py#TRIAGE_PROMPT -> classification" in initialized.err) == (0, True)
     again = project.run("score")

@@ -118,13 +118,13 @@ SHAKY = [*[1] * 28, 5, 5, 5], [*[1] * 28, 5, 5, 1]
 @pytest.mark.parametrize(
     ("judge", "people", "lacks", "then"),
     [
-        (HALF, HALF, set(), "Commit the labels"),
-        (halves_apart(HALF), HALF, set(), "Commit the labels"),
+        (HALF, HALF, set(), "Commit the label file"),
+        (halves_apart(HALF), HALF, set(), "Commit the label file"),
         (HALF[:25], HALF[:25], {"answers"}, "Grade 5 more answers: promptverdict judge label letters."),
         ([6 - grade for grade in HALF], HALF, {"kappa", "kappa_bound", "within_one"}, "(a0: people 1, judge 5, a4"),
-        (NOISY, HALF, {"within_one"}, "disagree on tone (a0: people 1, judge 3,"),
+        (NOISY, HALF, {"within_one"}, "disagreements on tone (a0: people 1, judge 3,"),
         (strict(HALF), HALF, {"bias"}, "the judge is stricter than people"),
-        (HALF, strict(HALF), {"bias"}, "the judge is milder than people"),
+        (HALF, strict(HALF), {"bias"}, "the judge is more lenient than people"),
         ([3] * 40, [3] * 40, {"kappa", "kappa_bound"}, "promptverdict judge label letters --base REF"),
         ([1, 5] * 14 + [5, 4, 1, 2] , [1, 5] * 10 + [2, 4] * 4 + [1, 1, 5, 5], {"within_one"}, "a28: people 1, judge 5"),
         ([2, 2, 3, 2] * 10, [2, 3, 3, 3] * 10, {"kappa", "kappa_bound"}, "people 3, judge 2: 20 answers"),

@@ -40,12 +40,12 @@ def evaluator(scorers, lineage=TEXT, scorer="evals/score.py", source=SOURCE, **m
     ("returned", "value", "reason"),
     [
         (1, 1, ""),
-        (0.5, 0.5, "the scorer gives 50 of 100"),
+        (0.5, 0.5, "the scorer returned 0.5"),
         (True, 1, ""),
-        (False, 0, "the scorer gives 0 of 100"),
+        (False, 0, "the scorer returned 0"),
         ({"score": 0.5, "reason": "half\nof it"}, 0.5, "half of it"),
         ({"score": 1, "passed": True, "reason": None}, 1, ""),
-        ({"score": 0.9, "passed": False}, 0, "the scorer says that it doesn't pass"),
+        ({"score": 0.9, "passed": False}, 0, "the scorer returned passed: False"),
         ({"score": 0.9, "pass": False, "reason": "rude"}, 0, "rude"),
     ],
 )
@@ -57,8 +57,8 @@ def test_a_score(case, scores, returned, value, reason):
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (None, "None: the answer is not scored"),
-        ({"score": None}, "None: the answer is not scored"),
+        (None, "None, which is not a score"),
+        ({"score": None}, "None, which is not a score"),
         ({}, "a dict without a score"),
         ({"passed": True}, "a dict without a score"),
         ("1", "a str as score"),
@@ -74,7 +74,7 @@ def test_what_is_no_score_is_missing_and_says_why(case, scores, returned, messag
     (failed,) = scores(evaluator(Returns(returned)), case(), "Hi!").values()
     assert isinstance(failed, EvaluatorFailure)
     assert (failed.message, failed.case) == (f"evals/score.py: handler returned {message}", "c1")
-    assert failed.hint == "return a number from 0 to 1, True, False, None, or a dict with a score"
+    assert failed.hint == "return a number from 0 to 1, True, False, or a dict with a score"
 
 
 def test_a_problem_names_the_line(case, scores):

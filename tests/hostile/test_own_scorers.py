@@ -123,5 +123,5 @@ def test_a_supervisor_that_dies_is_an_error_and_is_started_again():
         process = supervisor._process._process
         os.kill(process.pid, 9)
         process.wait()
-        assert "is gone" in asked(scorers, HONEST_TEXT).what
+        assert "its process stopped" in asked(scorers, HONEST_TEXT).what
         assert asked(scorers, HONEST_TEXT) == 0.5

@@ -221,7 +221,7 @@ def test_imported_grades_are_added_and_a_contradiction_is_named():
     news, known = merged(mine, theirs, "form.jsonl")
     assert [(one.id, one.grades) for one in news] == [("a0", {"tone": 4, "form": 2}), ("a2", {"tone": 5})]
     assert known == 1
-    with pytest.raises(ConfigError, match=r"form\.jsonl: a0 has 5 for tone, and 4 in the labels"):
+    with pytest.raises(ConfigError, match=r"form\.jsonl: a0 has 5 for tone, but 4 in the label file"):
         merged(mine, [labelled(ANSWERS[0], {"tone": 5})], "form.jsonl")
-    with pytest.raises(ConfigError, match="a0 has another text"):
+    with pytest.raises(ConfigError, match="a0 differs from the one in the label file"):
         merged(mine, [labelled(ANSWERS[0].model_copy(update={"output": "?"}), {"tone": 4})], "form.jsonl")

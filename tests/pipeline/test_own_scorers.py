@@ -49,7 +49,7 @@ def broken(request, repetition, nth):
     [
         (named, "approved", ""),
         (nameless, "blocked", "names nobody"),
-        (broken, "error", "evals/score.py:4: it raised ValueError: no letter (correct the scorer for this answer)"),
+        (broken, "error", "evals/score.py:4: it raised ValueError: no letter (fix the scorer for this answer)"),
     ],
 )
 async def test_it_decides_and_what_it_can_t_score_is_no_pass(store, reply, status, says):

@@ -85,7 +85,7 @@ def test_where_everything_fails_an_example_shows_why(case, told):
 
 def test_a_block_says_first_why_and_then_what_is_good():
     assert summary([blocked(GUARD)], ()) == (
-        "`outreach`: 3 of 21 guarded cases in `adversarial` broke. On average it scores 6.0 points higher, which is not certain."
+        "`outreach`: 3 of 21 guarded cases in `adversarial` broke. On average it scores 6.0 points higher, but that is not certain."
     )
     better = blocked(GUARD, COST, overall=overall(result="better"))
     assert summary([better], ()) == (
@@ -159,9 +159,9 @@ def test_reasons_without_a_phrase_keep_their_sentence():
 def test_several_lineages_are_named():
     cards = [blocked(GUARD, lineage="a"), approved(lineage="b"), approved(lineage="c")]
     assert title(BLOCKED, cards, ()) == "blocked: a, 3 of 21 guarded cases in adversarial broke"
-    assert summary(cards, ()).endswith("which is not certain. `b` and `c` are approved.")
+    assert summary(cards, ()).endswith("but that is not certain. `b` and `c` are approved.")
     again = [cards[0], cards[0], *(approved(lineage=name) for name in "abcde")]
-    assert summary(again, ()).endswith("which is not certain. 1 more is not approved. 4 prompts are approved.")
+    assert summary(again, ()).endswith("but that is not certain. 1 more is not approved. 4 prompts are approved.")
     # On another model the same prompt is approved, which doesn't approve the prompt.
     assert "approved" not in summary([cards[0], approved(lineage="a")], ())
     assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"

@@ -62,7 +62,7 @@ def test_a_judge_says_how_far_it_agrees_with_people():
     told = next(line for line in text.splitlines() if "people on tone" in line)
     assert "the judge is 0.80 grades stricter (−0.93 … −0.67); a bias of more than half a grade." in told
     assert text.index("people on tone") < text.index("people on d0")  # what keeps it from gating comes first
-    assert "And 2 more dimensions" in text
+    assert "2 more dimensions not listed" in text
 
 
 def test_a_link_that_is_not_a_web_address_is_bare_text():

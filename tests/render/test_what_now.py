@@ -42,7 +42,7 @@ def test_a_block_says_what_to_read_and_how_to_accept_it():
 
 def test_a_block_for_its_cost_is_about_length():
     assert what_now(by_cost()).startswith(
-        "Shorten what the prompt sends or asks for: see lines 5, 12–16 of `prompts/triage.prompt.yml`. To accept"
+        "Shorten the prompt or the answers that it asks for: see lines 5, 12–16 of `prompts/triage.prompt.yml`. To accept"
     )
 
 
@@ -84,15 +84,15 @@ def test_without_the_bot_the_setting_that_blocks_is_named(reason, key):
 
 
 def test_a_review_says_what_to_read_and_who_may_accept():
-    assert what_now(needs_review()).startswith(f"{ACCEPT}. It counts from a person with write access")
-    assert what_now(needs_review(), bot=True).startswith(f"{ACCEPT}, or comment `/verdict approve <reason>`. It counts")
+    assert what_now(needs_review()).startswith(f"{ACCEPT}. Reviewers need write access")
+    assert what_now(needs_review(), bot=True).startswith(f"{ACCEPT}, or comment `/verdict approve <reason>`. Review")
     assert what_now(extraction()).startswith("Read the 1 case that got worse and lines 5, 12–16 of")
     unsure = tuple(CaseEffect(id=f"c{n}", slices=(), change=n - 1.0, result="flaky") for n in range(3))
     card = lineage(status=REVIEW, cases=unsure, diff=TRIAGE_DIFF.model_copy(update={"file": None}))
     assert what_now(scorecard(status=REVIEW, passes=False, lineages=(card,))).startswith(
         "Read the 1 case that may be worse. To accept it"
     )
-    assert what_now(fork_static()) == "Read what the fork changes, then start the run as said above."
+    assert what_now(fork_static()) == "Read the fork's changes, then start the run as described above."
 
 
 def test_an_inconclusive_verdict_says_which_cases_would_decide():
@@ -102,7 +102,7 @@ def test_an_inconclusive_verdict_says_which_cases_would_decide():
     failing = card.model_copy(update={"passes": False})
     assert (
         what_now(failing)
-        == f"To decide, {drop}. To accept it as it is, first merge `inconclusive: pass` into the base."
+        == f"To decide, {drop}. To accept it as it is, first set `inconclusive: pass` on the base branch."
     )
     assert what_now(failing, bot=True).endswith("as it is, comment `/verdict approve <reason>`.")
     # Without a reason about a slice, every slice that lacks cases is named.
@@ -112,7 +112,7 @@ def test_an_inconclusive_verdict_says_which_cases_would_decide():
         f"To decide, {drop.replace('the test set', '`tests/o.jsonl`')}; 60 cases to `tests/o.jsonl` (enough"
     )
     bare = card.model_copy(update={"lineages": (lineage(status=VerdictStatus.INCONCLUSIVE),)})
-    assert what_now(bare) == "The check passes meanwhile."
+    assert what_now(bare) == "The check passes."
 
 
 def test_an_error_says_its_fix_once():
@@ -146,12 +146,12 @@ def test_it_stays_one_line_for_every_state(state, bot):
     ("card", "answer"),
     [
         (blocked(), "Don't merge."),
-        (informed(), "The check passes, since this repository only informs (`mode: inform`)."),
+        (informed(), "The check passes because this repository has `mode: inform`."),
         (needs_review(), "Don't merge without an approval."),
         (fork_static(), "Don't merge yet: nothing was measured."),
-        (error(), "Don't merge yet: nothing was decided."),
-        (inconclusive(), "May be merged, but unproven."),
-        (inconclusive().model_copy(update={"passes": False}), "Don't merge yet: nothing is proven."),
+        (error(), "Don't merge yet: the measurement failed."),
+        (inconclusive(), "May be merged, but the evidence is inconclusive."),
+        (inconclusive().model_copy(update={"passes": False}), "Don't merge yet: the evidence is inconclusive."),
         (scorecard(), "May be merged."),
         (STATES["not_applicable"](), ""),
     ],

@@ -13,7 +13,7 @@ from action.cli.options import Base, BudgetUsd, JudgedLineage, ListFormat, Print
 
 @judge_app.command(
     "calibrate",
-    epilog="Exit codes: 0 the judge gates; 1 it doesn't; 2 wrong usage or configuration; 3 could not be measured.",
+    epilog="Exit codes: 0 the judge gates; 1 it doesn't gate; 2 wrong usage or configuration; 3 could not be measured.",
 )
 def judge_calibrate(
     lineage: JudgedLineage,
@@ -24,7 +24,7 @@ def judge_calibrate(
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Let the judge grade the answers that people graded: its agreement and bias, and what it lacks to gate."""
+    """Compare the judge's grades with people's: agreement, bias, and what keeps the judge from gating."""
     calling = calling_process()
     from action.cli.judge_calibrate import calibrate as run
     from action.cli.judged import JudgeOptions
@@ -45,7 +45,8 @@ def judge_calibrate(
 
 
 @judge_app.command(
-    "label", epilog="Exit codes: 0 done, or to be continued; 2 wrong usage or configuration; 3 no answers could be had."
+    "label",
+    epilog="Exit codes: 0 grades saved, complete or not; 2 wrong usage or configuration; 3 no answers to grade.",
 )
 def judge_label(
     lineage: JudgedLineage,
@@ -53,20 +54,21 @@ def judge_label(
     repo: Repo = Path(),
     base: Base = None,
     number: Annotated[
-        int | None, typer.Option("--number", min=1, max=1_000, help="How many answers (default: until 40 are graded).")
+        int | None, typer.Option("--number", min=1, max=1_000, help="Answers to grade (default: until 40 are graded).")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random order.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random order.")] = 1,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a form for a browser instead of asking here.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write an HTML form instead of asking on the terminal."),
     ] = None,
     imported: Annotated[
-        Path | None, typer.Option("--import", metavar="FILE", help="Add the grades that a form gave.")
+        Path | None, typer.Option("--import", metavar="FILE", help="Add the grades that the HTML form returned.")
     ] = None,
     budget: BudgetUsd = None,
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Grade answers of both versions of a prompt, blind and in random order, key by key. Resumable."""
+    """Grade answers of both versions of a prompt, blind and in random order. Continues where you stopped."""
     calling = None if imported else calling_process()
     from action.cli.judge_label import LabelOptions
     from action.cli.judge_label import label as run

@@ -36,7 +36,7 @@ def check(
     head: Head = "HEAD",
     lineage: Lineages = None,
     worktree: Worktree = False,
-    output_format: Annotated[Format, typer.Option("--format", help="How the scorecard is printed.")] = Format.TERMINAL,
+    output_format: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TERMINAL,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="DIR", help="Also write scorecard.json, scorecard.md and report.html here."),
@@ -89,7 +89,7 @@ def explain(
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Show one case: its input, both prompts' answers, every run's score. Reuses the answers of check."""
+    """Show one case: its input, the answers of both prompts, the score of every run. Reuses the answers of check."""
     calling = calling_process()
     from action.cli.check import CheckOptions
     from action.cli.explain import explain as run
@@ -120,14 +120,12 @@ def score(
     head: Annotated[str, typer.Option("--head", metavar="REF", help="The commit whose prompts are scored.")] = "HEAD",
     lineage: Lineages = None,
     worktree: Worktree = False,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How the scores are printed.")] = (
-        ListFormat.TERMINAL
-    ),
+    output_format: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = (ListFormat.TERMINAL),
     budget: BudgetUsd = None,
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Score today's prompts on their test sets, without a change to compare. Needs no configuration; gates nothing."""
+    """Score the prompts as they are on their test sets, without a comparison or a gate. Needs no configuration."""
     calling = calling_process()
     from action.cli.check import CheckOptions
     from action.cli.score import score as run
@@ -160,7 +158,7 @@ def blame(
     head: Head = "HEAD",
     lineage: Lineages = None,
     worktree: Worktree = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it may cost, and spend nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it may cost, spend nothing.")] = False,
     output_format: Printed = ListFormat.TERMINAL,
     budget: BudgetUsd = None,
     yes: Yes = False,

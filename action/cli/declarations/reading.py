@@ -63,7 +63,7 @@ def power(
     repo: Repo = Path(),
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Show what a test set can detect, without a run: drops it can rule out, drops it would block."""
+    """Show which drops a test set can rule out and which it would block, without a run."""
     from action.cli.power import power as run
 
     exit_with(run(repo, tuple(paths or ()), output_format=output_format.value))

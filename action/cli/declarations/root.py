@@ -35,7 +35,7 @@ def _print_version(wanted: bool) -> None:
         try:
             said = version("prompt-verdict")
         except PackageNotFoundError:
-            said = "(not installed: it runs from its source)"
+            said = "(not installed, running from source)"
         typer.echo(f"promptverdict {said}")
         raise typer.Exit
 
@@ -56,9 +56,9 @@ def _group(name: str, what: str) -> typer.Typer:
     return group
 
 
-tests_app = _group("tests", "Look after test sets.")
-import_app = _group("import", "Take over the evaluations of another tool.")
-judge_app = _group("judge", "Compare a judge's grades with people's.")
+tests_app = _group("tests", "Check test sets.")
+import_app = _group("import", "Import the configuration of another tool.")
+judge_app = _group("judge", "Grade answers, and compare a judge's grades with yours.")
 store_app = _group("store", "Manage stored answers.")
 
 

@@ -25,5 +25,5 @@ def doctor(context: typer.Context) -> None:
 
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
 def pages(context: typer.Context) -> None:
-    """Write runs as pages for the browser: prompts over time, runs case by case, comparisons."""
+    """Write the Action's runs as web pages: prompts over time, runs case by case, comparisons."""
     become_bot(["pages", *context.args])
