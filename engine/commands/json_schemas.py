@@ -45,10 +45,12 @@ def _explained(model: type[Value], **given: Any) -> dict[str, JsonValue]:
     for one in _values(Value):
         part = schema if one is model else definitions.get(one.__name__)
         properties = part.get("properties") if isinstance(part, dict) else None
-        if not isinstance(properties, dict):
+        names = {name: field.alias or name for name, field in one.model_fields.items()}
+        # Another class may have the same name.
+        if not isinstance(properties, dict) or set(names.values()) != properties.keys():
             continue
         for name, text in _field_texts(one):
-            if isinstance(field := properties.get(one.model_fields[name].alias or name), dict):
+            if isinstance(field := properties[names[name]], dict):
                 field.setdefault("description", text)
     return schema
 

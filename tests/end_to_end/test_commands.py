@@ -247,7 +247,7 @@ def test_init_in_a_repository_without_prompts_says_so(project):
     project.repository.commit({"promptverdict.yaml": None, PATH: None, "README.md": "x"}, branch="main")
     project.repository.checkout("main")
     ran = project.run("init", "--dry-run")
-    assert (ran.code, "found no prompt" in ran.err) == (0, True)
+    assert (ran.code, "no prompt found" in ran.err) == (0, True)
     assert "next: nothing is gated yet: " in project.run("init").err
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 from hypothesis import strategies as st
 
+from adapters.scorer.client import IsolatedScorers
 from engine.doubts.calibrate import Graded
 from engine.gate.cells import Observations
 from engine.gate.design import design
@@ -169,7 +170,7 @@ def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
     added, identical = tuple(plan.added.tolist()), tuple(plan.identical.tolist())
     config = LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p.md", labels=LABELS)
     evaluator = evaluator_for(config, None, None, None, cases=cases)
-    planned = Plan("triage", "toy", cases, added, arms, identical, evaluator, (), gate, "d" * 64, {})
+    planned = Plan("triage", "toy", cases, added, arms, identical, evaluator, (), gate, "d" * 64, IsolatedScorers(), {})
     change = LineageChange(
         name="triage",
         root="",
