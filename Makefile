@@ -69,7 +69,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
 	EVALUATOR_EXAMPLES=5000 $(BIN)/python -m pytest -q -n auto tests/evaluators/test_properties.py
 	$(BIN)/python -m benchmarks.evaluators_fuzz
-	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py
+	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py tests/bot/test_service.py tests/providers/test_canary.py
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz.py
 	$(BIN)/python -m benchmarks.signatures
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py
