@@ -13,7 +13,7 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.page_values import CaseFilter, CaseHistory, CaseRow, KeptCase, SliceCount
-from bot.store.tables import CaseDocuments, CaseResults, Experiments, Lineages
+from bot.store.tables import CaseDocuments, CaseResults, Experiments
 from engine.scorecard.case_order import needs_look_first
 from schemas.case_texts import CaseTexts
 from schemas.effects import Answer, CaseEffect, CaseOutcome
@@ -113,7 +113,6 @@ def _earlier(row: CaseResults) -> Any:
     return (
         select(Experiments, CaseResults)
         .join(CaseResults, col(CaseResults.experiment_id) == col(Experiments.id))
-        .join(Lineages, col(Lineages.id) == col(Experiments.lineage_id))
         .where(
             col(Experiments.lineage_id) == lineage,
             col(CaseResults.case_id) == row.case_id,
