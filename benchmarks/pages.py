@@ -98,8 +98,8 @@ def scorecard(cases: int) -> Scorecard:
     )  # fmt: skip
 
 
-def keep(records: Records, number: int, card: Scorecard) -> None:
-    """One run as the bot keeps it."""
+def keep(records: Records, number: int, card: Scorecard) -> int:
+    """One run as the bot keeps it; its number."""
     at = START + timedelta(hours=number)
     run = records.open_run(
         REPO, number, f"{number:040x}", "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=at
@@ -111,6 +111,7 @@ def keep(records: Records, number: int, card: Scorecard) -> None:
     )  # fmt: skip
     records.keep_verdict(run.id, card, "d" * 64, at=at, measured=[measured], author="ada", on_default=True)
     records.finish(run.id, RunState.DONE, at)
+    return run.sequence
 
 
 def multiply(records: Records, runs: int) -> None:
@@ -159,14 +160,13 @@ def main() -> int:
         keep(records, 1, scorecard(100))
         multiply(records, given.runs)
         large = scorecard(given.cases)
-        for number in (2, 3):
-            keep(records, given.runs + 1_000 + number, large)
+        older, run = (keep(records, given.runs + 1_000 + number, large) for number in (2, 3))
         print(f"{given.cases:,} cases in two runs, {given.runs:,} runs: made in {time.perf_counter() - began:.0f} s")
-        return measure(records)
+        return measure(records, run, older)
 
 
-def measure(records: Records) -> int:
-    """Asks for each page."""
+def measure(records: Records, run: int, older: int) -> int:
+    """Asks for each page of the large run, and compares it with the older one."""
 
     class Clock:
         def utc(self) -> datetime:
@@ -175,8 +175,6 @@ def measure(records: Records) -> int:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     Pages(records, LocalAccess(), Facts("https://github.com"), Clock()).add_to(app)
     browser = TestClient(app, base_url="http://localhost:1")
-    newest, before = records.run_rows(1)[:2]
-    run, older = newest.run.sequence, before.run.sequence
     experiment, other = (records.run_page(1, one).experiments[0] for one in (run, older))
     base, lineage = (
         f"/repositories/1/runs/{run}/experiments/{experiment.id}",

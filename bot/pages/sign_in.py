@@ -86,12 +86,13 @@ class SignIn:
         if not hmac.compare_digest(query.get("state", "").encode(), derived(nonce, "state").encode()):
             return self._refused(SIGN_IN_AGAIN)
         code = query.get("code", "")
-        if not code or self._records.sign_in_used(hash_of(nonce)):
-            return self._refused("GitHub did not sign you in. Sign in again." if not code else SIGN_IN_AGAIN)
+        if not code:
+            return self._refused("GitHub did not sign you in. Sign in again.")
         try:
             tokens = self._github.tokens(
                 code, verifier=derived(nonce, "verifier"), callback=self._public_url + CALLBACK
             )
+            # Only now, with an answer of GitHub: otherwise anyone could fill the table.
             if not self._records.use_sign_in(hash_of(nonce), self._clock.utc() + timedelta(seconds=MINUTES_10)):
                 return self._refused(SIGN_IN_AGAIN)
             # Always a new session: one that somebody else knows, or had put into this browser, must not become this

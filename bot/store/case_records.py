@@ -13,7 +13,7 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.page_values import CaseFilter, CaseHistory, CaseRow, KeptCase, SliceCount
-from bot.store.tables import CaseDocuments, CaseResults, Experiments, Lineages
+from bot.store.tables import CaseDocuments, CaseResults, Experiments
 from engine.scorecard.case_order import needs_look_first
 from schemas.case_texts import CaseTexts
 from schemas.effects import Answer, CaseEffect, CaseOutcome
@@ -46,11 +46,17 @@ class CaseRecords:
 
     def cases(self, experiment_id: int, wanted: CaseFilter, *, after: int = -1, limit: int = 50) -> list[CaseRow]:
         """Returns the first cases after position ``after`` that ``wanted`` lets through."""
-        of = select(CaseResults, CaseDocuments.effect).join(CaseDocuments, _same_case())
-        of = of.where(*_conditions(experiment_id, wanted), col(CaseResults.position) > after)
+        of = select(CaseResults).where(*_conditions(experiment_id, wanted), col(CaseResults.position) > after)
         with self._database.reading() as session:
-            found = session.exec(of.order_by(col(CaseResults.position)).limit(limit)).all()
-        return [_row(row, effect) for row, effect in found]
+            rows = session.exec(of.order_by(col(CaseResults.position)).limit(limit)).all()
+            # In a second query: in one, Postgres may read the documents of every case before it sorts them.
+            here = (
+                col(CaseDocuments.experiment_id) == experiment_id,
+                col(CaseDocuments.position).in_([row.position for row in rows]),
+            )
+            found = session.exec(select(CaseDocuments.position, CaseDocuments.effect).where(*here)).all()
+        effects = dict(found)
+        return [_row(row, effects.get(row.position)) for row in rows]
 
     def case_count(self, experiment_id: int, wanted: CaseFilter) -> int:
         """Returns how many cases ``wanted`` lets through."""
@@ -113,7 +119,6 @@ def _earlier(row: CaseResults) -> Any:
     return (
         select(Experiments, CaseResults)
         .join(CaseResults, col(CaseResults.experiment_id) == col(Experiments.id))
-        .join(Lineages, col(Lineages.id) == col(Experiments.lineage_id))
         .where(
             col(Experiments.lineage_id) == lineage,
             col(CaseResults.case_id) == row.case_id,

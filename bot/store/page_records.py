@@ -96,11 +96,6 @@ class PageRecords:
                 audit=tuple(entries(session, audited.order_by(col(Audit.id)).limit(100))),
             )
 
-    def run_sequence(self, run_id: str) -> int | None:
-        """Returns the number of a run, by which pages name it."""
-        with self._database.reading() as session:
-            return session.exec(select(Runs.sequence).where(col(Runs.id) == run_id)).first()
-
     def run_rows(self, repository_id: int, bounds: Bounds = Bounds()) -> list[RunRow]:  # noqa: B008 - a frozen value
         """Returns runs of a repository, newest first."""
         of = select(Runs, Verdicts).outerjoin(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
@@ -127,7 +122,7 @@ class PageRecords:
         ]
 
     def lineage_page(self, repository_id: int, lineage_id: int, bounds: Bounds, *, merged: bool) -> LineagePage | None:
-        """Returns a prompt and its experiments, newest first. ``merged``: only those that were merged."""
+        """Returns a prompt and its experiments, newest first. ``merged``: only those merged into the default branch."""
         with self._database.reading() as session:
             row = session.get(Lineages, lineage_id)
             if row is None or row.repository_id != repository_id:
@@ -246,7 +241,7 @@ def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False) -> A
     if merged:
         # An unchanged prompt is its own baseline: such a run brought no version.
         changed = col(Experiments.baseline_digest).is_distinct_from(col(Experiments.candidate_digest))
-        of = of.where(taken.exists(), changed)
+        of = of.where(taken.exists(), changed, col(Verdicts.on_default).is_not(False))
     if bounds.before is not None:
         of = of.where(col(Experiments.id) < bounds.before)
     of = of.options(without(Experiments.record), *WITHOUT_DOCUMENTS)

@@ -28,11 +28,6 @@ class SessionRecords:
 
     _database: Database
 
-    def sign_in_used(self, id_hash: str) -> bool:
-        """Returns whether a sign-in has ended."""
-        with self._database.reading() as session:
-            return session.get(SignIns, id_hash) is not None
-
     def use_sign_in(self, id_hash: str, expires_at: datetime) -> bool:
         """Ends a sign-in. Returns False if it had ended. After ``expires_at`` the row may go."""
         with self._database.writing() as session:

@@ -68,7 +68,19 @@ def texts_of(card, word: str = ""):
 
 
 def keep(
-    records, repo, scorecard, number, *, at, before=0, after=1, author="ada", word="", state=RunState.DONE, texts=True
+    records,
+    repo,
+    scorecard,
+    number,
+    *,
+    at,
+    before=0,
+    after=1,
+    author="ada",
+    word="",
+    state=RunState.DONE,
+    texts=True,
+    on_default=True,
 ):
     """One run with its verdict. ``before`` and ``after`` number the prompt's versions."""
     head = sha(f"{repo.full_name} {number} {at}")
@@ -94,7 +106,7 @@ def keep(
         )
         for one in card.lineages
     ]  # fmt: skip
-    records.keep_verdict(run.id, card, "d" * 64, at=at, measured=measured, author=author, on_default=True)
+    records.keep_verdict(run.id, card, "d" * 64, at=at, measured=measured, author=author, on_default=on_default)
     records.shown(run.id, at + timedelta(minutes=2))
     records.finish(run.id, state, at + timedelta(minutes=2))
     return records.run(run.id)

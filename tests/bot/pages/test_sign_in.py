@@ -93,7 +93,8 @@ def test_state_is_bound_to_the_browser_and_used_once(web):
     kept = begun.cookies[BEGUN]
     assert begun.get(back).status_code == 303
     put(begun, BEGUN, kept)
-    for code in (back, re.sub("code=[0-9a-f]+", "code=" + "0" * 20, back)):
+    fresh = web.at_github(address).headers["location"].removeprefix(PUBLIC)
+    for code in (back, re.sub("code=[0-9a-f]+", "code=" + "0" * 20, back), fresh):
         assert begun.get(code).status_code == 400, "replayed"
     put(begun, BEGUN, kept[:-4] + "AAAA")
     assert begun.get(back).status_code == 400, "forged"

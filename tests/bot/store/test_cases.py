@@ -94,6 +94,15 @@ def test_two_versions_are_compared_on_the_same_cases(kept):
     assert records.case_history(page.experiments[0].id).always == 0, "one run says nothing about all runs"
 
 
+def test_versions_are_those_that_a_later_run_took_as_its_baseline_on_the_default_branch(kept):
+    records, page = kept
+    for number in (1, 2, 3):
+        at = NOW + timedelta(days=number)
+        keep(records, SHOP, blocked(), number, at=at, before=number, after=number + 1, on_default=number != 2)
+    found = records.lineage_page(11, page.experiments[0].lineage_id, Bounds(limit=9), merged=True)
+    assert [one.number for one in found.versions] == [1, 3], "2 went elsewhere, and nothing builds on the newest"
+
+
 def test_a_run_from_before_pages_says_that_it_has_no_cases(kept):
     records, page = kept
     with records._database.writing() as session:

@@ -25,10 +25,8 @@ def test_a_session_lasts_until_its_end_or_until_it_is_closed(records):
 
 
 def test_a_sign_in_is_used_once_and_what_ended_is_deleted(records):
-    assert not records.sign_in_used("one")
     assert records.use_sign_in("one", NOW + HOUR)
     assert not records.use_sign_in("one", NOW + HOUR)
-    assert records.sign_in_used("one")
     records.open_session("old", KeptSession("ada", b"", NOW + HOUR))
     records.open_session("new", KeptSession("ada", b"", NOW + 3 * HOUR))
     assert records.prune(Retention(), NOW + 2 * HOUR) == 2
