@@ -1,4 +1,4 @@
-"""``levenshtein``: at most so many characters are inserted, deleted or replaced to turn the output into a text."""
+"""``levenshtein``: the edit distance of the output and a text is small enough."""
 
 from __future__ import annotations
 

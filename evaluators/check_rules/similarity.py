@@ -1,4 +1,4 @@
-"""``similarity``: the output is about as long a text with about the same characters (normalized Indel similarity)."""
+"""``similarity``: the normalized Indel similarity of the output and a text is large enough."""
 
 from __future__ import annotations
 
