@@ -11,7 +11,7 @@ from schemas.check_config import Alike
 
 
 def build(alike: Alike, where: str) -> Callable[[str], str]:
-    """Returns the rule. Case, blanks and punctuation don't count."""
+    """Returns the rule. Case, whitespace and punctuation are ignored."""
     wanted, least = plain(written(alike.text, where)), float(alike.min)
 
     def rule(output: str) -> str:
