@@ -1,4 +1,4 @@
-"""The checks of a case: what its answer must do, and must not."""
+"""The checks of a case: ``must`` and ``must_not``."""
 
 from __future__ import annotations
 

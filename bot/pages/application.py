@@ -1,4 +1,4 @@
-"""Answers requests for pages: who asks, whether they may see it, and the page."""
+"""Answers requests for pages: identifies the reader, checks access and renders the page."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Pages:
         return self._html(200, made, site)
 
     def message(self, status: int, title: str, text: str, *, again: bool = False) -> Response:
-        """Returns a page with one sentence, for somebody who isn't signed in. ``again``: they may sign in."""
+        """Returns a page with one sentence, for a reader who isn't signed in. ``again``: with a link to sign in."""
         values = {"text": text, "address": self._access.sign_in("/"), "label": "Sign in"}
         return self._html(status, Page("message", title, values if again else {"text": text, "address": None}), Site())
 
