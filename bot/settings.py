@@ -191,11 +191,13 @@ def _site(variables: Mapping[str, str]) -> SiteSettings | None:
             return None
         raise UsageError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-            hint="pages need all three settings: client id, client secret and public URL; without pages, set none",
+            hint="set client id, client secret and public URL to serve pages, or none of them",
         )
     public = read.https_url(url, names.PUBLIC_URL)
     if urlsplit(public).path:
-        raise UsageError("the pages need a host of their own", where=names.PUBLIC_URL.name, hint="leave the path out")
+        raise UsageError(
+            "the pages must be at the root of a host", where=names.PUBLIC_URL.name, hint="leave the path out"
+        )
     return SiteSettings(client_id=client_id, client_secret=SecretStr(secret), public_url=public)
 
 
@@ -213,7 +215,7 @@ def read_local_settings(variables: Mapping[str, str]) -> LocalSettings:
     host = read.text_of(variables, names.HOST) or "127.0.0.1"
     if host not in read.LOOPBACK:
         raise UsageError(
-            f"{host} can be reached from other machines, and local pages ask nobody to sign in",
+            f"other machines can reach {host}, and local pages have no sign-in",
             where=names.HOST.name,
             hint="leave it out, or set it to 127.0.0.1",
         )

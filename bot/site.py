@@ -99,7 +99,7 @@ def export(scorecards: Sequence[Path], folder: Path, full_name: str, server_url:
             records.migrate()
             runs = keep_scorecards(records, scorecards, full_name)
             if not runs:
-                raise UsageError("there is no scorecard.json", hint="name one, or the folder of an artifact")
+                raise UsageError("no scorecard.json found", hint="name one, or a folder that has some")
             pages = Export(records, folder, server_url, datetime.now(UTC)).write()
         finally:
             records.close()

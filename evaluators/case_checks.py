@@ -1,4 +1,4 @@
-"""The checks of a case: what its answer must do, and must not."""
+"""The checks of a case: ``must`` and ``must_not``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CaseChecks:
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding for a case that nothing scores, and for a check that can't be run."""
         if self._overall and not (case.must or case.must_not):
-            hint = "say what its answer must do, or remove the case"
+            hint = "add must or must_not, or remove the case"
             return finding(case, "it has neither must nor must_not, so every answer would pass", hint)
         return next((found for check in case.must if (found := problem_of(check, METRIC, case))), None)
 

@@ -30,7 +30,7 @@ ANY_OUTPUT = (
 def written(text: str, where: str) -> str:
     """Returns the text. Raises ConfigError if it is blank, since every output would pass, or none."""
     if not one_line(text):
-        raise ConfigError(f"{where} is blank", hint="write the text that it looks for")
+        raise ConfigError(f"{where} is blank", hint="write the text to compare with")
     return text
 
 

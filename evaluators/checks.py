@@ -1,4 +1,4 @@
-"""Checks: deterministic rules on an output, of a lineage or of a case. Each rule is a module in check_rules/."""
+"""The checks of a lineage or a case: deterministic rules on an output. Each rule is a module in check_rules/."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def examine(check: CheckRule, where: str) -> Rule | None:
     if (found := unfilled(value)) is not None:
         raise ConfigError(
             f"{where} looks for the literal text {found}, which is not filled in",
-            hint="write {{expected}}, or the name of an input in two braces",
+            hint="write {{expected}}, or the name of an input between {{ and }}",
         )
     return None if variables_in(value) else _built(name, check.model_dump_json(include={name}), where)
 
@@ -119,7 +119,7 @@ def rule_of(check: CheckRule, where: str, case: TestCase) -> Rule:
         ready = CheckRule.model_validate({name: filled(value, case, escape)})
     except ValidationError as error:
         what = error.errors(include_input=False)[0]["msg"]
-        raise ConfigError(f"{where} can't have the case's value: {what}", hint="change the case's value") from None
+        raise ConfigError(f"the case's value doesn't fit {where}: {what}", hint="change the case's value") from None
     return _built(name, ready.model_dump_json(include={name}), where)
 
 

@@ -29,6 +29,6 @@ def part(sources: EvaluatorSources) -> MetricGroup:
     if any(case.must for case in (*sources.cases, *sources.added)):
         return CaseChecks(overall=True)
     raise ConfigError(
-        "there is nothing to score generated text by",
+        "nothing scores the generated text",
         hint="add `rubric:`, `scorer:` or `checks:` to the lineage, or `must:` to the cases",
     )

@@ -21,7 +21,7 @@ from schemas.prompts import Finding
 from schemas.testsets import TestCase
 
 RETURN = "return a number from 0 to 1, True, False, or a dict with a score"
-CHECK = "a check returns True or False, or a dict with passed"
+CHECK = "return True or False, or a dict with passed"
 SCORER = "scorer"
 """The name of a scorer's metric beside others."""
 REASON = 300

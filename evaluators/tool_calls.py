@@ -165,7 +165,7 @@ def _reasons(expected: ExpectedCalls, given: Sequence[GivenCall]) -> Iterable[st
             yield from (f"{wanted[one].name}: {mistake}" for mistake in mistakes)
     paired, used = {one for one, _ in pairs}, {other for _, other in pairs}
     yield from (f"didn't call {call.name}" for place, call in enumerate(wanted) if place not in paired)
-    yield from (f"called {shown(call.name, 60)} too" for place, call in enumerate(given) if place not in used)
+    yield from (f"unexpected call of {shown(call.name, 60)}" for place, call in enumerate(given) if place not in used)
 
 
 def _paired(expected: ExpectedCalls, given: Sequence[GivenCall]) -> list[tuple[int, int]]:
@@ -187,7 +187,7 @@ def _likeness(wanted: ExpectedCall, given: GivenCall) -> float:
 def _mistakes(wanted: ExpectedCall, given: GivenCall) -> dict[str, str]:
     """Returns what is wrong with each wrong argument, by its name."""
     if not isinstance(given.arguments, dict):
-        return {"arguments": f"are no JSON object: {show(given.arguments)}"}
+        return {"arguments": f"are not a JSON object: {show(given.arguments)}"}
     found = {}
     for name, rule in wanted.arguments.items():
         right = _accepted(rule)

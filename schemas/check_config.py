@@ -65,37 +65,37 @@ class CheckRule(Value):
     applies it. Every text may have variables such as ``{{expected}}``, which the case fills in."""
 
     contains: Text | None = None
-    """A text that must occur, in any case."""
+    """A text that must occur. Case is ignored."""
     contains_all: Texts | None = None
-    """Texts that must all occur, in any case."""
+    """Texts that must all occur. Case is ignored."""
     contains_any: Texts | None = None
-    """Texts of which one must occur, in any case."""
+    """Texts of which at least one must occur. Case is ignored."""
     ends_with: Text | None = None
-    """The end of the output, without outer blanks."""
+    """How the output must end, ignoring whitespace around it."""
     exact_match: Text | None = None
-    """The whole output, without outer blanks."""
+    """The whole output, ignoring whitespace around it."""
     is_refusal: bool | None = None
-    """Whether the output must refuse to answer."""
+    """``true``: the output must start with a refusal. ``false``: it must not."""
     json_schema_valid: dict[str, JsonValue] | None = None
     """A JSON Schema for the output, which must be JSON."""
     levenshtein: Near | None = None
     """The largest edit distance to a text."""
     max_characters: Count | None = None
-    """Most characters of the output."""
+    """The most characters that the output may have."""
     max_words: Count | None = None
-    """Most words of the output."""
+    """The most words that the output may have."""
     min_characters: Count | None = None
-    """Fewest characters of the output."""
+    """The fewest characters that the output may have."""
     min_words: Count | None = None
-    """Fewest words of the output."""
+    """The fewest words that the output may have."""
     not_contains: Text | None = None
-    """A text that must not occur, in any case."""
+    """A text that must not occur. Case is ignored."""
     not_regex_match: Text | None = None
-    """An expression that must match nowhere, in RE2 syntax."""
+    """A regular expression (RE2) that must not match anywhere."""
     numeric_range: Between | None = None
     """The range of the number in the output."""
     regex_match: Text | None = None
-    """An expression that must match somewhere, in RE2 syntax."""
+    """A regular expression (RE2) that must match somewhere."""
     required_fields_present: Texts | None = None
     """Fields of a JSON output that must have a value: ``total``, ``vendor.name``, ``items[].price``."""
     rouge_l: Alike | None = None
@@ -105,7 +105,7 @@ class CheckRule(Value):
     similarity: Alike | None = None
     """The smallest similarity to a text."""
     starts_with: Text | None = None
-    """The start of the output, without outer blanks."""
+    """How the output must start, ignoring whitespace around it."""
 
 
 class Check(CheckRule):

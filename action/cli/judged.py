@@ -69,7 +69,7 @@ async def paid_calls(options: JudgeOptions, change: LineageChange, caller: Calle
 
 @contextmanager
 def progress(change: LineageChange, model: str, asked: int, calls: Calls) -> Iterator[Callable[[], None]]:
-    """Shows how many of ``asked`` answers are done. Call the function that it gives after each of them."""
+    """Shows how many of ``asked`` answers are done. Yields a function to call after each answer."""
     from action.cli.progress import ProgressReport
     from engine.runner.experiment import Progress
 

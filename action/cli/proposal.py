@@ -1,4 +1,4 @@
-"""What ``promptverdict init`` proposes for a commit. ``score`` uses it where nothing is written yet."""
+"""Finds what ``promptverdict init`` proposes for a commit. ``score`` uses it if there is no configuration."""
 
 from __future__ import annotations
 

@@ -40,15 +40,15 @@ SHOWN = 300
 
 
 class Limits(NamedTuple):
-    """The most that scoring one answer may take."""
+    """Limits for scoring one answer."""
 
     seconds: float = 10.0
-    """Of processor time, rounded up, and of time."""
+    """Limits both wall-clock time and processor time, which is rounded up."""
     memory_bytes: int = 512 * 1024 * 1024
 
 
 class IsolatedScorers:
-    """Implements CodeScorers. Close it, or let it go: its processes end with it.
+    """Implements CodeScorers. Its processes end when it is closed or garbage-collected.
 
     ``trusted`` runs scorers without isolation where the system has none. It belongs to the operator.
     """
@@ -68,7 +68,7 @@ class IsolatedScorers:
         """Returns why the scorer can't run here, if so. Loads it once, in a child. Blocks."""
         if source not in self._problems:
             found = self._supervisor(source).ask({"case": dict.fromkeys(ScorerCase.model_fields)})
-            # Nothing else may be asked for long, or ever.
+            # Frees the process: the first answer may come much later, or never.
             self._supervisor(source).end()
             self._problems[source] = found if isinstance(found, ScorerProblem) else None
         return self._problems[source]

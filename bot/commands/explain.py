@@ -41,7 +41,7 @@ class Explain(CaseCommand):
         kept = await asked.relevant()
         text = await asyncio.to_thread(self.explanation, kept, asked.context.records.experiments)
         page = asked.context.page_of(kept.run) if kept else None
-        return f"{text}\n\n{link('every case with its whole texts', page)}" if page else text
+        return f"{text}\n\n{link('all cases with their full texts', page)}" if page else text
 
     def explanation(self, kept: KeptVerdict | None, experiments: Callable[[str], list[ExperimentRecord]]) -> str:
         """Returns the answer. ``experiments`` reads a run's stored experiments."""

@@ -1,4 +1,4 @@
-"""Who may see which repository. GitHub decides: this asks it with the reader's own token."""
+"""Decides which repositories a reader may see, by asking GitHub with the reader's own token."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Visitor(Protocol):
 
 
 class LocalVisitor:
-    """``Visitor`` of a site on loopback: whoever uses this machine reads its database anyway."""
+    """``Visitor`` of a site on loopback. Users of this machine can read its database anyway."""
 
     login: str | None = None
 
@@ -58,4 +58,4 @@ class LocalVisitor:
         """Returns ``None``: all."""
 
     def file(self, repo: RepositoryRef, path: str, commit: str) -> None:
-        """Returns ``None``: nobody has signed in to GitHub."""
+        """Returns ``None``: a local reader has no GitHub token."""

@@ -1,4 +1,4 @@
-"""Answers requests for pages: who asks, whether they may see it, and the page."""
+"""Answers requests for pages: identifies the reader, checks access and renders the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-NOT_FOUND = "There is nothing here, or you may not see it."
+NOT_FOUND = "There is no such page, or you have no access to it."
 
 log = logger("pages")
 
@@ -116,7 +116,7 @@ class Pages:
             return self._message(403, "Refused", "This form was not sent from this site.")
         form = await form_of(request)
         if form is None:
-            return self._message(413, "Refused", "This is too much text.")
+            return self._message(413, "Refused", "The text is too long.")
         return await anyio.to_thread.run_sync(partial(self._answer, form=form), route, request, limiter=self.threads)
 
     def _answer(self, route: PageRoute, request: Request, form: Mapping[str, str] | None = None) -> Response:
@@ -133,7 +133,7 @@ class Pages:
             return RedirectResponse(self._access.sign_in("/"), 303, headers=HEADERS)
         except HostError as error:
             log.warning("GitHub did not answer", why=str(error))
-            return self._message(502, "GitHub did not answer", "Whether you may see this page is not known. Try again.")
+            return self._message(502, "GitHub did not answer", "The bot could not check your access. Try again.")
         except StoreError as error:
             log.error("page not read", why=str(error))
             return self._message(503, "The database did not answer", "Try again in a moment.")
@@ -148,12 +148,12 @@ class Pages:
         return self._html(200, made, site)
 
     def message(self, status: int, title: str, text: str, *, again: bool = False) -> Response:
-        """Returns a page with one sentence, for somebody who isn't signed in. ``again``: they may sign in."""
+        """Returns a page with one sentence, for a reader who isn't signed in. ``again``: with a link to sign in."""
         values = {"text": text, "address": self._access.sign_in("/"), "label": "Sign in"}
         return self._html(status, Page("message", title, values if again else {"text": text, "address": None}), Site())
 
     def _message(self, status: int, title: str, text: str, site: Site | None = None) -> Response:
-        values = {"text": text, "address": "/", "label": "To the overview"}
+        values = {"text": text, "address": "/", "label": "Go to the overview"}
         return self._html(status, Page("message", title, values), site or Site())
 
     def _html(self, status: int, made: Page, site: Site) -> Response:

@@ -54,7 +54,9 @@ class Export:
         waiting, made = ["/"], {"/"}
         while waiting:
             address = waiting.pop()
-            found = self._page(address) or Page("message", "Not found", {"text": "This is not kept.", "address": None})
+            found = self._page(address) or Page(
+                "message", "Not found", {"text": "This page is not part of the export.", "address": None}
+            )
             text = page(found.template, title=found.title, crumbs=found.crumbs, site=SITE, **found.values)
             for other in dict.fromkeys(_linked(text)):
                 if other not in made and len(made) < MOST_FILES:

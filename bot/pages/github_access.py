@@ -1,4 +1,4 @@
-"""Access for people of GitHub: sessions, their tokens, and their rights, which are asked live and cached shortly."""
+"""Access for people who sign in with GitHub: sessions, tokens, and rights, which are cached for a minute."""
 
 from __future__ import annotations
 

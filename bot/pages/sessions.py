@@ -1,7 +1,7 @@
-"""Secrets of a browser: what is kept of a cookie, and how tokens are encrypted with it.
+"""Hashes a session's cookie and encrypts the reader's tokens with a key derived from it.
 
-The database holds a cookie's hash, and tokens under a key that only the cookie gives. So a copy of the database opens
-no session and shows no token.
+The database holds only the hash and the encrypted tokens. So a copy of the database opens no session and shows no
+token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def new_secret() -> str:
 
 
 def hash_of(secret: str) -> str:
-    """Returns what is kept of a cookie."""
+    """Returns the hash under which a session is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -112,7 +112,9 @@ class SignIn:
         cookie = request.cookies.get(COOKIE, "")
         if cookie:
             await anyio.to_thread.run_sync(self._access.close, cookie, limiter=self._pages.threads)
-        answer = self._pages.message(200, "Signed out", "You are signed out here. GitHub still knows you.", again=True)
+        answer = self._pages.message(
+            200, "Signed out", "You are signed out here, but still signed in to GitHub.", again=True
+        )
         answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return answer
 

@@ -1,4 +1,4 @@
-"""Queries for the home page: what waits, what doesn't pass, what expires, what was spent, which test sets are small."""
+"""Queries for the home page: failing and waiting runs, expiring overrides, spending and small test sets."""
 
 from __future__ import annotations
 

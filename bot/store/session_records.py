@@ -1,4 +1,4 @@
-"""Sessions of people on the pages. Of each cookie only a hash is kept; the tokens are opaque here."""
+"""Stores the sessions of the pages: a hash of each cookie, and tokens that are encrypted elsewhere."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def main() -> int:
     """Plays the story. Returns 0 if all of it happened."""
     parser = argparse.ArgumentParser(prog="python -m demo.bot_demo", description=__doc__)
     parser.add_argument("--short", action="store_true", help="only the headlines")
-    parser.add_argument("--once", action="store_true", help="end after the story, without waiting for a browser")
+    parser.add_argument("--once", action="store_true", help="end after the demo, without waiting for a browser")
     given = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prompt-verdict-bot-demo-") as name:
@@ -218,9 +218,9 @@ def show_pages(stage: Stage, *, stay: bool) -> None:
             address = found[0] if found else ""
             with DIRECT.open(f"{address}repositories/{stage.repository.id}", timeout=20) as answer:
                 expect("Run 1" in answer.read().decode(), "the pages don't show the run")
-            say(f"\nAll of it as pages, with a staged history of another organization: {address}")
+            say(f"\nThe same records as web pages, with the history of an example organization: {address}")
             if stay:
-                say("Look around. Ctrl-C ends.")
+                say("Press Ctrl-C to stop.")
                 process.wait()
         except KeyboardInterrupt:
             say("")

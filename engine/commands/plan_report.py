@@ -188,7 +188,7 @@ def _scorer(change: LineageChange) -> str | None:
     source, config = change.scorer, change.config.own_scorer
     if source is None or config is None:
         return None
-    return f"{shown(source.path)} of the base (sha256 {source.digest[:16]}), a {config.kind}"
+    return f"{shown(source.path)} from the base (sha256 {source.digest[:16]}), {config.kind}"
 
 
 def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:

@@ -87,7 +87,7 @@ def _test_set(
         at = line if place == "line " else None
         if not number and raw and all(key.startswith("_") for key in raw):
             if list(raw) != [ABOUT]:
-                source.warn(f"the first row, {shown(', '.join(raw))}, is about the file and no case", line)
+                source.warn(f"the first row, {shown(', '.join(raw))}, describes the file and is not a case", line)
             continue
         row = names.row(raw, at)
         case, given, unable = case_of(source, row, at, unknown)

@@ -74,7 +74,7 @@ def _accepted(scorecard: Scorecard) -> str:
 
 def _blocked(scorecard: Scorecard, *, bot: bool) -> str:
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.BLOCKED]
-    look = _look_at(cards[0]) if cards else "Change what is named above."
+    look = _look_at(cards[0]) if cards else "Fix the problem described above."
     if len(cards) > 1:
         look = f"Begin with `{cards[0].lineage}`: {look[0].lower()}{look[1:]}"
     if scorecard.passes:

@@ -176,8 +176,7 @@ def _effect(reason: Reason, card: LineageCard) -> Effect | None:
 
 
 def _of_card(card: LineageCard) -> str:
-    """Returns what is to be said first about a lineage that isn't approved: its first reason, then what softens or
-    adds to it."""
+    """Returns the summary of a lineage that isn't approved: its first reason, the average, and a changed form."""
     reasons = [reason for reason in card.reasons if reason.status is card.status]
     phrase = _phrase(reasons[0], card) if reasons else ""
     if card.status is not VerdictStatus.BLOCKED or not phrase:

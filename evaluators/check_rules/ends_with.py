@@ -1,4 +1,4 @@
-"""``ends_with``: the output ends with a text, as written, without outer blanks."""
+"""``ends_with``: the output ends with a text exactly, ignoring whitespace around it."""
 
 from __future__ import annotations
 

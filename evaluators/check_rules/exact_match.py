@@ -1,4 +1,4 @@
-"""``exact_match``: the output equals a text, as written, without outer blanks."""
+"""``exact_match``: the output equals a text exactly, ignoring whitespace around it."""
 
 from __future__ import annotations
 

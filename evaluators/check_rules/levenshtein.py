@@ -1,4 +1,4 @@
-"""``levenshtein``: at most so many characters are inserted, deleted or replaced to turn the output into a text."""
+"""``levenshtein``: the edit distance of the output and a text is small enough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.check_config import Near
 
 
 def build(near: Near, where: str) -> Callable[[str], str]:
-    """Returns the rule. Outer blanks don't count."""
+    """Returns the rule. Whitespace around the output is ignored."""
     from rapidfuzz.distance import Levenshtein  # takes 40 ms to import, which most lineages don't need
 
     wanted, most = written(near.text, where).strip(), int(near.max)

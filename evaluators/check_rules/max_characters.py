@@ -1,4 +1,4 @@
-"""``max_characters``: the output has at most so many characters, without outer blanks."""
+"""``max_characters``: the output has at most this many characters, ignoring whitespace around it."""
 
 from __future__ import annotations
 

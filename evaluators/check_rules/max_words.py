@@ -1,4 +1,4 @@
-"""``max_words``: the output has at most so many words, which blanks separate."""
+"""``max_words``: the output has at most this many words, separated by whitespace."""
 
 from __future__ import annotations
 

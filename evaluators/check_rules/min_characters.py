@@ -1,4 +1,4 @@
-"""``min_characters``: the output has at least so many characters, without outer blanks."""
+"""``min_characters``: the output has at least this many characters, ignoring whitespace around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``min_words``: the output has at least so many words, which blanks separate."""
+"""``min_words``: the output has at least this many words, separated by whitespace."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def build(bounds: Between, where: str) -> Callable[[str], str]:
             value = lookup(reading.value, bounds.field)
         found = number_of(number, value)
         if found is None:
-            return f"{show(value)} is no number"
+            return f"{show(value)} is not a number"
         # As in fields: 85% is 0.85 where the bounds are fractions, else 85.
         share = found.percent and all(abs(bound) <= 1 for bound in (low, high) if math.isfinite(bound))
         amount = found.value / 100 if share else found.value

@@ -21,7 +21,7 @@ def build(alike: Alike, where: str) -> Callable[[str], str]:
 
     wanted, least = _words(written(alike.text, where)), float(alike.min)
     if not wanted:
-        raise ConfigError(f"{where} has a text without words", hint="compare with words, or use similarity")
+        raise ConfigError(f"{where} has a text without words", hint="write a text with words, or use similarity")
 
     def rule(output: str) -> str:
         given = _words(output)

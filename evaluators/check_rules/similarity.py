@@ -1,4 +1,4 @@
-"""``similarity``: the output is about as long a text with about the same characters (normalized Indel similarity)."""
+"""``similarity``: the normalized Indel similarity of the output and a text is large enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.check_config import Alike
 
 
 def build(alike: Alike, where: str) -> Callable[[str], str]:
-    """Returns the rule. Case, blanks and punctuation don't count."""
+    """Returns the rule. Case, whitespace and punctuation are ignored."""
     wanted, least = plain(written(alike.text, where)), float(alike.min)
 
     def rule(output: str) -> str:

@@ -1,4 +1,4 @@
-"""``starts_with``: the output starts with a text, as written, without outer blanks."""
+"""``starts_with``: the output starts with a text exactly, ignoring whitespace around it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_local_pages_are_for_this_machine_only(tmp_path):
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PROMPTVERDICT_PORT": "0"},
     ) as process:  # fmt: skip
         address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
-        assert "You see no repository here" in httpx.get(address, trust_env=False).text
+        assert "No repository to show" in httpx.get(address, trust_env=False).text
         assert httpx.get(address, headers={"host": "evil.example"}, trust_env=False).status_code == 403
         assert httpx.post(f"{address}webhook", trust_env=False).status_code == 404
         process.terminate()

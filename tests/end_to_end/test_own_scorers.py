@@ -37,7 +37,7 @@ def scored(project):
 def test_a_scorer_is_planned_and_decides(project, scored):
     head = scored(BRIEF)
     ran = project.run("plan", "--head", head)
-    assert "\n  scorer    evals/score.py of the base (sha256 " in ran.out
+    assert "\n  scorer    evals/score.py from the base (sha256 " in ran.out
     ran = project.check(head)
     (lineage,) = ran.card["lineages"]
     assert (ran.code, ran.card["status"]) == (0, "approved")

@@ -287,7 +287,7 @@ def test_a_check_may_use_the_case(kind, good, bad, scores):
     ("kind", "what"),
     [
         ({"contains": "{{nme}}"}, "the case has no {{nme}}"),
-        ({"max_words": "{{name}}"}, "can't have the case's value"),
+        ({"max_words": "{{name}}"}, "the case's value doesn't fit"),
         ({"contains": "{{blank}}"}, "is blank"),
         ({"regex_match": "{{bad}}"}, "can't be used"),
     ],

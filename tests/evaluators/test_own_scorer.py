@@ -120,7 +120,7 @@ def test_its_place_beside_other_scores(lineage, scorer, names, kinds):
 
 
 def test_a_check_alone_scores_no_text():
-    with pytest.raises(ConfigError, match="nothing to score generated text by"):
+    with pytest.raises(ConfigError, match="nothing scores the generated text"):
         evaluator(Returns(1), TEXT, {"file": "s.py", "kind": "check"})
 
 

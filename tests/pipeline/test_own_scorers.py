@@ -130,7 +130,7 @@ async def test_the_pull_request_that_installs_the_gate_is_planned_without_runnin
 def test_the_plan_names_the_scorer_and_its_digest_and_the_digest_follows_the_code():
     found = [prepared(FILES | {"evals/score.py": text}, LONGER) for text in (NAMES, GENEROUS)]
     reports = [plan_report(each).experiments[0].scorer for each in found]
-    assert reports[0].startswith("evals/score.py of the base (sha256 ")
-    assert reports[0].endswith("), a metric")
+    assert reports[0].startswith("evals/score.py from the base (sha256 ")
+    assert reports[0].endswith("), metric")
     assert reports[0] != reports[1]
     assert len({entry.plan.digest for each in found for entry in each.entries}) == 2

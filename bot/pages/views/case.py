@@ -103,7 +103,7 @@ def case(context: Context) -> Page | None:
         "inputs": of.inputs,
         "arms": _arms(found),
         "place": f"{of.path or 'test set'}, line {effect.line}" if effect and effect.line else "",
-        "actions": (("It must stay so: protect it", f"{here}/protect"), ("Add one like it", f"{here}/add")),
+        "actions": (("Protect it", f"{here}/protect"), ("Add a similar case", f"{here}/add")),
         "earlier": [
             Earlier(run, row, addresses.case(at, run, other, row.position)) for run, other, row in found.earlier
         ],

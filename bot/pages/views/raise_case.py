@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_INPUTS = 20
 COMMAND = (
-    "These pages can't read the repository. Comment this on the pull request instead; the bot replies with a patch:"
+    "This site can't read the repository. Comment this on the pull request instead, and the bot replies with a patch:"
 )
 
 

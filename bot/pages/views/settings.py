@@ -33,7 +33,7 @@ def settings(context: Context) -> Page:
             ("Comment", card.comment.value, source),
             ("Budget of a run", usd(card.spending.budget_usd) if card.spending.budget_usd else NONE, source),
         ]
-    groups.append(("Policy", f"as run {newest} read it" if newest else "", policy))
+    groups.append(("Policy", f"from run {newest}" if newest else "", policy))
     for one in (card.lineages if card else ())[:30]:
         groups.append((one.lineage, one.model, _of_lineage(one)))  # noqa: PERF401 - beside two other appends
     groups.append(("Operator", "the same for every repository", list(context.facts.rows)))

@@ -175,9 +175,9 @@ def test_a_reader_may_ask_but_not_spend(town):
 
 def test_an_explanation_leads_to_the_page_of_the_run_if_there_are_pages(town):
     town.shows(blocked())
-    assert "whole texts" not in town.says("/verdict explain nothing-like-it", "rob")
+    assert "full texts" not in town.says("/verdict explain nothing-like-it", "rob")
     town.context = dataclasses.replace(town.context, page_of=lambda run: f"https://verdict.example.com/{run.sequence}")
-    assert "whole texts</a>" in town.says("/verdict explain nothing-like-it", "rob")
+    assert "full texts</a>" in town.says("/verdict explain nothing-like-it", "rob")
 
 
 @pytest.mark.parametrize(

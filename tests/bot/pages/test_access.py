@@ -47,7 +47,7 @@ def test_lists_over_repositories_hold_only_those_that_the_reader_sees(web):
         assert "acme/secret" in text
         assert "acme/shop" not in text
         assert "support checks these tickets" not in text
-    assert "You see no repository here" in tom.get("/").text
+    assert "No repository to show" in tom.get("/").text
     assert tom.get("/organizations/acme").status_code == 404
 
 

@@ -137,7 +137,7 @@ def test_a_person_signs_in_adds_a_case_and_signs_out(browser, staged, tmp_path):
             assert page.goto(f"{address}/repositories/12").status == 404
             page.goto(f"{address}{next(path for route, path in addresses(staged, 11) if route.form)}")
             page.get_by_label("Expected").fill("billing")
-            page.get_by_role("button", name="Make the patch").click()
+            page.get_by_role("button", name="Create the patch").click()
             assert "/verdict add-case" in page.locator("pre.patch").inner_text(), "the fake has no such file"
             page.get_by_role("button", name="Sign out").click()
             assert page.get_by_role("heading", name="Signed out").count() == 1

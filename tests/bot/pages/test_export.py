@@ -59,7 +59,7 @@ def test_the_actions_runs_become_pages_whose_links_lead_to_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{}", "is not a scorecard of this version"), (None, "there is no scorecard.json")]
+    ("text", "said"), [("{}", "is not a scorecard of this version"), (None, "no scorecard.json found")]
 )
 def test_what_is_no_scorecard_is_said(tmp_path, text, said):
     from io import StringIO

@@ -59,7 +59,7 @@ def test_a_case_is_protected_by_a_patch_that_applies(web, case, tmp_path):
 
 def test_a_case_is_added_as_it_was_filled_in(web, case, tmp_path):
     ada = web.signed_in("ada")
-    assert "Make the patch" in ada.get(f"{case}/add").text
+    assert "Create the patch" in ada.get(f"{case}/add").text
     filled = {"input.ticket": "I was charged twice\r\nin April", "expected": "billing", "slices": "edge"}
     answer = ada.post(f"{case}/add", data=filled, headers=FROM_US)
     _, added = applied(web, tmp_path, patch_of(answer))
