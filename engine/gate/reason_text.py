@@ -199,7 +199,7 @@ def inconclusive(effect: Effect, metric: str | None) -> str:
 def no_drop(effect: Effect, metric: str | None) -> str:
     """Approved: the drop that was ruled out, and why a default margin isn't smaller."""
     said = ruled_out(effect, metric)
-    return f"{said}, the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else said
+    return f"{said} (the margin for {count(effect.cases, 'case')})" if adapted(effect) else said
 
 
 def ruled_out(effect: Effect, metric: str | None) -> str:

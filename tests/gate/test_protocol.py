@@ -63,7 +63,7 @@ def test_a_broken_prompt_is_blocked_early(n):
 def test_what_the_verdict_ruled_out_is_said():
     decision, _ = play(plan_of(100), same)
     assert decision.reasons[0].code is ReasonCode.NO_DROP
-    assert decision.reasons[0].sentence == "No drop over 12.5 points overall, the smallest that 100 cases can rule out."
+    assert decision.reasons[0].sentence == "No drop over 12.5 points overall (the margin for 100 cases)."
 
 
 # What stands on either side of evidence

@@ -156,7 +156,7 @@ def test_what_can_not_be_told():
 
 def test_what_was_ruled_out_and_why_a_default_margin_is_no_smaller():
     assert reason_text.no_drop(effect(margin=0.11, change=0.0), None) == (
-        "No drop over 11 points in slice `adversarial`, the smallest that 12 cases can rule out."
+        "No drop over 11 points in slice `adversarial` (the margin for 12 cases)."
     )
     assert reason_text.no_drop(effect(margin=0.11, margin_written=True, change=0.0), "date") == (
         "No drop over 11 points in `date` in slice `adversarial`."

@@ -170,10 +170,10 @@ def test_no_drop():
     plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED), metrics=TWO)
     found = reasons(plan, lambda case, arm, r: (1.0, 1.0))
     assert [r["sentence"] for r in found] == [
-        "No drop over 6.9 points overall, the smallest that 300 cases can rule out.",
-        "No drop over 12.5 points in slice `edge`, the smallest that 100 cases can rule out.",
+        "No drop over 6.9 points overall (the margin for 300 cases).",
+        "No drop over 12.5 points in slice `edge` (the margin for 100 cases).",
         "No drop over 10 points in slice `typical`.",
-        "No drop over 6.9 points in `date`, the smallest that 300 cases can rule out.",
+        "No drop over 6.9 points in `date` (the margin for 300 cases).",
     ]
     assert found[1] == {
         "code": "no_drop",
