@@ -147,6 +147,9 @@ def test_rules_reject_expectations_they_can_not_compare(case):
         (FieldKind.NORMALISED, "1.5", "15", 0),
         (FieldKind.NORMALISED, "-5", "5", 0),
         (FieldKind.NORMALISED, "a.b@c.de", "ab@cde", 0),
+        (FieldKind.NORMALISED, "a.b@example.com", "ab@example.com", 0),
+        (FieldKind.NORMALISED, "<5", ">5", 0),
+        (FieldKind.NORMALISED, "**“Ann”**", "ann.", 1),
         (FieldKind.NORMALISED, ["A", {"k": 1.5}], ["a", {"K": 1.5}], 1),
         (FieldKind.NORMALISED, "", None, 1),
         (NUMBER, 1234.5, "1,234.50", 1),
@@ -441,7 +444,11 @@ def test_separators_have_one_reading(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "2024", "tomorrow", "99999-01-01", "2024-13-40", "x" * 65, "10:30", "0000-00-00", "March 32 2024"]
+    "text",
+    [
+        *("", " ", "2024", "tomorrow", "99999-01-01", "2024-13-40", "x" * 65, "10:30", "0000-00-00", "March 32 2024"),
+        *("2024-04-03 - 2024-04-10", "2024-04-03 2024-04-10"),
+    ],
 )
 def test_what_is_not_one_day_is_none(text):
     assert read_date(text).day is None
