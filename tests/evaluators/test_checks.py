@@ -137,6 +137,8 @@ def test_a_schema_error_says_where_it_is():
     [
         ({}, "has no rule"),
         ({"exact_match": "a", "contains": "b"}, "several rules (contains, exact_match)"),
+        ({"similarity": {"text": "a", "min": 0}}, "every answer passes"),
+        ({"rouge_l": {"text": "a", "min": 0}}, "every answer passes"),
         ({"regex_match": r"(a)\1"}, "can't be used"),
         ({"regex_match": "(?=a)"}, "can't be used"),
         ({"regex_match": "("}, "can't be used"),
@@ -290,10 +292,15 @@ def test_a_check_may_use_the_case(kind, good, bad, scores):
         ({"max_words": "{{name}}"}, "the case's value doesn't fit"),
         ({"contains": "{{blank}}"}, "is blank"),
         ({"regex_match": "{{bad}}"}, "can't be used"),
+        ({"not_contains": "{{list}}"}, "one text is needed"),
+        ({"not_regex_match": "{{list}}"}, "one text is needed"),
+        ({"similarity": {"text": "a", "min": "{{zero}}"}}, "every answer passes"),
     ],
 )
 def test_a_case_that_a_check_can_not_use_is_a_finding_before_any_call(kind, what):
-    case = PARCEL.model_copy(update={"inputs": {**PARCEL.inputs, "blank": " ", "bad": "("}})
+    case = PARCEL.model_copy(
+        update={"inputs": {**PARCEL.inputs, "blank": " ", "bad": "(", "list": ["a", "b"], "zero": 0}}
+    )
     found = Checks([Check(name="c", **kind)], overall=False).problem(case)
     assert (what in found.what, "check “c”" in found.what or what in found.what, bool(found.hint)) == (True, True, True)
 
