@@ -63,6 +63,8 @@ def forbidding_problem(case: TestCase) -> Finding | None:
         rule = CheckRule(contains=one) if isinstance(one, str) else one
         if (found := problem_of(rule, FORBIDS, case)) is not None:
             return found
+        if rule in case.must:
+            return finding(case, f"must and must_not both name {in_words(rule)}", "no answer can pass; remove one")
     return None
 
 

@@ -331,7 +331,14 @@ def test_what_a_case_must_and_must_not(case, text, overall, forbidden, checks, s
 
 
 @pytest.mark.parametrize(
-    "case", [{"must": [CheckRule(contains="{{nme}}")]}, {"must_not": ["{{nme}}"]}, {"must_not": [" "]}, {}]
+    "case",
+    [
+        {"must": [CheckRule(contains="{{nme}}")]},
+        {"must_not": ["{{nme}}"]},
+        {"must_not": [" "]},
+        {"must": [CheckRule(contains="{{name}}")], "must_not": ["{{name}}"]},
+        {},
+    ],
 )
 def test_a_case_whose_rules_can_not_be_applied(case):
     case = TestCase(id="c", inputs={"name": "Ann"}, **case)

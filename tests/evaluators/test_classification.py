@@ -124,9 +124,13 @@ def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     assert (found.where, bool(found.hint)) == ("t.jsonl:7", True)
 
 
-def test_a_blank_forbidden_text_is_found_before_any_call(case):
+def test_a_pointless_forbidden_text_is_found_before_any_call(case):
     (found,) = check_expectations(classification(), [case("billing", must_not=("\u200b ",))])
     assert "must_not is blank" in found.what
+    (found,) = check_expectations(classification(), [case("Billing", must_not=("bill",))])
+    assert "must_not forbids “bill”, which the expected label contains" in found.what
+    aliased = classification(aliases={"billing": ["invoices"]})
+    assert check_expectations(aliased, [case("billing", must_not=("bill",))]) == ()
 
 
 @pytest.mark.parametrize(
