@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from engine.readers.bounded import shown
 from engine.readers.patterns import regex_mistake
+from evaluators.check_values import matches_all
 from evaluators.locales import locale_of
 from evaluators.numbers import is_unit
 from schemas.field_config import UNEXPECTED, FieldKind, FieldRule
@@ -81,6 +82,20 @@ def _without_effect(place: Place, name: str, rule: FieldRule) -> Iterator[Mistak
             f"{shown(rule.unit)} is never read as a unit",
             "write a word such as kg; currencies and percent signs are read without one",
         )
+    if rule.pattern and not regex_mistake(rule.pattern) and matches_all(rule.pattern):
+        yield (
+            (*place, "pattern"),
+            f"every text matches the pattern of {shown(name)}",
+            "kind: present, or another pattern",
+        )
+    for inner, one in rule.fields.items():
+        if one.in_input:
+            what = f"in_input is for a whole list of objects, and not for {shown(inner)} alone"
+            yield (
+                (*place, "fields", inner, "in_input"),
+                what,
+                f"write in_input: true beside the fields of {shown(name)}",
+            )
     for idle in ("locale", "day_first"):
         if rule.formats and idle in rule.model_fields_set:
             yield (*place, idle), f"formats alone say how {shown(name)} is written", f"remove {idle} or formats"

@@ -73,6 +73,14 @@ NESTED = {
         ({"levenshtein": {"text": "kitten", "max": 3}}, "sitting", "sittings"),
         ({"is_refusal": False}, "I'm sorry, we can't find your order.", "I’m sorry, but I can’t help with that."),
         ({"is_refusal": True}, "As an AI language model, I cannot provide legal advice.", "I can help with that."),
+        ({"is_refusal": True}, "As a large language model, I won't be able to help.", "I can't help but smile!"),
+        ({"is_refusal": True}, "I must decline.", "I must decline the refund, since 30 days are over."),
+        ({"is_refusal": True}, "Lo siento, pero no puedo ayudar con eso.", "Lo siento, su pedido llega tarde."),
+        (
+            {"is_refusal": True},
+            "Es tut mir leid, aber dabei kann ich nicht helfen.",
+            "Es tut mir leid, das war unser Fehler.",
+        ),
         (
             {"json_schema_valid": {"patternProperties": {"^n": {"type": "integer"}}, "additionalProperties": False}},
             '{"n1": 1}',

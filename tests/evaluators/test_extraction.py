@@ -365,6 +365,24 @@ def test_weights_inputs_and_keys_nobody_asked_for(case, scores):
     )
 
 
+def test_an_expectation_that_in_input_makes_wrong_is_found_before_any_call(case):
+    part = extraction({"age": FieldRule(kind=NUMBER, in_input=True), "code": FieldRule(any_of=True, in_input=True)})
+    inputs = {"text": "AB-12, aged 30-40, is Ann"}
+    assert part.problem(case({"age": 40, "code": ["ann", "Bob"]}, inputs=inputs)) is None
+    assert part.problem(case({"age": 12}, inputs=inputs)) is None
+    found = [part.problem(case(one, inputs=inputs)) for one in ({"age": -12}, {"code": ["Bob"]})]
+    assert ["which its inputs don't contain" in one.what for one in found] == [True, True]
+
+
+def test_any_of_several_lists_of_objects_is_right(case, scores):
+    rule = FieldRule.model_validate(ITEMS.model_dump() | {"any_of": True})
+    several = case({"items": [[PEN], [INK, PEN]]})
+    part = extraction({"items": rule}, cases=[several])
+    given = ([PEN], [PEN, INK], [INK])
+    values = [scores(part, several, json.dumps({"items": one}))["items"].value for one in given]
+    assert (values[:2], values[2] < 1) == ([1, 1], True)
+
+
 def test_a_field_inside_objects_that_no_case_expects_is_refused(case):
     rule = {"kind": "objects", "fields": {"prize": {"kind": "number"}}}
     with pytest.raises(ConfigError, match=r"“items\[\].prize”"):

@@ -156,6 +156,8 @@ def test_a_check_that_compares_with_something(rule):
         (f"{EXTRACTION}, fields: {{a: {{kind: number, locale: xx}}}}", "the locale xx isn't known"),
         (f"{EXTRACTION}, fields: {{a: {{kind: date, formats: ['%m/%Y']}}}}", "doesn't name one day"),
         (f"{EXTRACTION}, fields: {{a: {{kind: list, match: fuzzy}}}}", "can't be matched fuzzily"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: regex, pattern: '.*'}}}}", "every text matches the pattern of a"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: objects, fields: {{b: {{in_input: true}}}}}}}}", "in_input is for a whole list of objects"),
         (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, threshold: 0}}}}", "every text reaches the threshold of a"),
         (f"{EXTRACTION}, fields: {{a: {{kind: number, unit: EUR}}}}", "EUR is never read as a unit"),
         (f"{EXTRACTION}, fields: {{a: {{kind: number, unit: '%'}}}}", "% is never read as a unit"),
