@@ -13,6 +13,7 @@ NEGATED = re.compile(
     r"nicht|kein\w*|weder|pas|jamais|nunca|ohne|sans|sin)\b|n['’]t\b|不是|并非|不属于)[^.!?;:\n]{0,24}$"
     r"|\b(?:no|non|не|нет)\s+(?:es\s+|è\s+)?$"
     r"|\b(?:not applicable|inapplicable|n/a|false|incorrect|wrong|rejected|excluded|ruled out)\s*[:=]\s*$"
+    r"|(?:\[ ?\]|[☐❌✗✘🚫])\s*$"
 )
 """Text before a label that rules it out."""
 DENIED = re.compile(

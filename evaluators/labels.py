@@ -314,11 +314,13 @@ class LabelReader:
                 return LabelReading(self._ordered(flagged))
             if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
                 return LabelReading(None, "no label: a map from labels to something other than true and false")
+            if whole.found and _rejects(whole.value):
+                return LabelReading(None, "no label: the answer only rules out")
             if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
                 return self._listed(_stated(reading.value))
             if not reading.found and _is_cut_off(body):
                 return _CUT_OFF
-        words = fold_words(body)
+        words = fold_words(STRUCK.sub(" ", body))
         # An empty answer lists nothing, which is not the same as saying "none".
         listed = self.all_labels(words) if body else None
         return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
@@ -395,6 +397,12 @@ def _camel_key(text: str) -> str:
 
 def _has_key(value: JsonValue) -> bool:
     return isinstance(value, dict) and any(map(_is_json_key, value))
+
+
+def _rejects(value: JsonValue) -> bool:
+    """Returns whether a map has keys that reject labels, and none that states them."""
+    keys = [_camel_key(key[:80]) for key in value] if isinstance(value, dict) else []
+    return any(map(REJECTED_KEY.search, keys)) and not any(map(_is_key, keys))
 
 
 def _is_json_key(key: str) -> bool:
