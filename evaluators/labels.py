@@ -308,22 +308,28 @@ class LabelReader:
         """Reads the set of labels that ``text`` names. Empty if the answer says so (``[]``, “none”)."""
         body = without_fence(without_reasoning(text))
         if "{" in body or body.startswith(("[", '"')):
-            whole = read_json(body)
-            reading = whole if whole.found else read_object(body)
-            if (flagged := flagged_map(reading.value, self.exactly)) is not None:
-                return LabelReading(self._ordered(flagged))
-            if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
-                return LabelReading(None, "no label: a map from labels to something other than true and false")
-            if whole.found and _rejects(whole.value):
-                return LabelReading(None, "no label: the answer only rules out")
-            if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
-                return self._listed(_stated(reading.value))
-            if not reading.found and _is_cut_off(body):
-                return _CUT_OFF
+            reading = self._several_of_json(body)
+            if reading is not None:
+                return reading
         words = fold_words(STRUCK.sub(" ", body))
         # An empty answer lists nothing, which is not the same as saying "none".
         listed = self.all_labels(words) if body else None
         return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
+
+    def _several_of_json(self, body: str) -> LabelReading | None:
+        whole = read_json(body)
+        reading = whole if whole.found else read_object(body)
+        if (flagged := flagged_map(reading.value, self.exactly)) is not None:
+            return LabelReading(self._ordered(flagged))
+        if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
+            return LabelReading(None, "no label: a map from labels to something other than true and false")
+        if whole.found and _rejects(whole.value):
+            return LabelReading(None, "no label: the answer only rules out")
+        if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
+            return self._listed(_stated(reading.value))
+        if not reading.found and _is_cut_off(body):
+            return _CUT_OFF
+        return None
 
     def _several_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
