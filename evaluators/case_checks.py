@@ -37,7 +37,7 @@ class CaseChecks:
     @property
     def version(self) -> str:
         """The version of the algorithm. The checks belong to the cases."""
-        return "must-1"
+        return "must-2"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding for a case that nothing scores, and for a check that can't be run."""
@@ -63,6 +63,8 @@ def forbidding_problem(case: TestCase) -> Finding | None:
         rule = CheckRule(contains=one) if isinstance(one, str) else one
         if (found := problem_of(rule, FORBIDS, case)) is not None:
             return found
+        if rule in case.must:
+            return finding(case, f"must and must_not both name {in_words(rule)}", "no answer can pass; remove one")
     return None
 
 

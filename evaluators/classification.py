@@ -11,7 +11,7 @@ from evaluators.label_rules import LabelRules
 from evaluators.labels import LabelReading
 from evaluators.matching import set_f1
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
-from evaluators.text import shown
+from evaluators.text import contains, shown
 from schemas.outcomes import MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding
@@ -52,7 +52,7 @@ class Classification:
         """The version number of the algorithm and a digest of the labels."""
         rules = self.rules
         settings = [rules.labels, rules.several, rules.aliases, rules.defer, rules.ordinal, rules.costs]
-        return f"classification-4-{digest_of(settings)[:16]}"
+        return f"classification-5-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""
@@ -65,10 +65,20 @@ class Classification:
             shape = "a label or a list of labels" if self.rules.several else "one label"
             return finding(case, f"expected is not {shape}", f"write {shape} of the lineage's set")
         for text in texts:
-            if self._reader.exactly(text) is None:
+            label = self._reader.exactly(text)
+            if label is not None and (forbidden := self._forbidden(case, label)):
+                what = f"must_not forbids “{shown(forbidden, 40)}”, which the expected label contains"
+                return finding(case, what, "no answer can be right; change one of the two")
+            if label is None:
                 known = ", ".join(self.rules.names[:8]) + (", …" if len(self.rules.names) > 8 else "")
                 return finding(case, f"the label “{shown(text, 40)}” is not in the set", f"the labels are {known}")
         return None
+
+    def _forbidden(self, case: TestCase, label: str) -> str | None:
+        """Returns a text of ``must_not`` that every spelling of a label contains, or ``None``."""
+        spellings = (label, *self.rules.aliases.get(label, ()))
+        texts = (one for one in case.must_not if isinstance(one, str) and one.strip())
+        return next((one for one in texts if all(contains(spelling, one) for spelling in spellings)), None)
 
     def expected_labels(self, expected: JsonValue) -> frozenset[str]:
         """Returns the expected labels in the configuration's spelling. Leaves out labels outside the set."""

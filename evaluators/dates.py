@@ -22,7 +22,13 @@ class DateReading:
     problem: str = ""
 
 
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[Tt ][\d:., APMapmZz+-]*)?", re.ASCII)
+_YEAR_FIRST = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"
+    r"(?:(?:[Tt]|\s+)\d{1,2}(?:(?::\d{2}){1,2}(?:[.,]\d{1,9})?|(?=\s*[APap]))(?:\s*[APap]\.?[Mm]\.?)?"
+    r"(?:\s*(?:[Zz]|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?)?",
+    re.ASCII,
+)
+"""With or without a time of day. A second date makes it a range, which names no day."""
 _YEAR_MARKED = re.compile(r"(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d{1,2})\s*[.日일]?", re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})\s*([-/.])\s*(\d{1,2})\s*\2\s*(\d{4})(?:\s*г\.)?", re.ASCII)
 _NAMED = re.compile(

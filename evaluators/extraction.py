@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from itertools import chain
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -86,7 +87,7 @@ class Extraction:
     def version(self) -> str:
         """The version of the algorithm and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
-        return f"extraction-4-{digest_of(rules)[:16]}"
+        return f"extraction-5-{digest_of(rules)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the expectation isn't a map, has none of the fields, or breaks a field's rule."""
@@ -99,6 +100,17 @@ class Extraction:
         for name, rule in self.fields.items():
             if problem := expectation_problem(rule, lookup(case.expected, name)):
                 return finding(case, f"the field “{name}” {problem}", "change the expectation or the field's rule")
+        return self._not_in_input(case, case.expected)
+
+    def _not_in_input(self, case: TestCase, expected: dict[str, JsonValue]) -> Finding | None:
+        """Returns a finding if a right value would count as hallucinated."""
+        source = CaseInputs(case.inputs.values()) if self._reads_input else None
+        for name, rule in self.fields.items():
+            value = lookup(expected, name)
+            right = value if rule.any_of and isinstance(value, list) and value else [value]
+            if source and rule.in_input and not any(source.hold(rule, one) for one in right):
+                what = f"the field “{name}” expects {show(value)}, which its inputs don't contain as in_input demands"
+                return finding(case, what, "expect it as the inputs write it, or remove in_input")
         return None
 
     def extra_keys(self, answer: Mapping[str, JsonValue]) -> tuple[str, ...]:
@@ -190,10 +202,16 @@ def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue
         if rule.kind not in UNEXPECTED and not any(holds(expected, name) for expected in maps):
             found.append(name)
         elif rule.fields:
-            lists = [value for expected in maps if isinstance(value := lookup(expected, name), list)]
-            inner = unexpected(rule.fields, [one for value in lists for one in value])
+            lists = [_listed(lookup(expected, name)) for expected in maps]
+            if rule.any_of:
+                lists = [_listed(right) for several in lists for right in several]
+            inner = unexpected(rule.fields, chain.from_iterable(lists))
             found += [f"{name}[].{one}" for one in inner]
     return tuple(found)
+
+
+def _listed(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
 
 
 def holds(fields: Mapping[str, JsonValue], name: str) -> bool:

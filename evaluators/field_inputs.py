@@ -14,7 +14,8 @@ from evaluators.field_values import nothing, show
 from evaluators.text import one_line
 from schemas.field_config import FieldRule
 
-_NUMBERS = re.compile(r"[-+−]?\d[\d.,'’]*")
+_NUMBERS = re.compile(r"(?:(?<!\w)[-+−])?\d[\d.,'’]*")
+"""The dash of “AB-12” and “5-10” is no minus."""
 
 
 class CaseInputs:

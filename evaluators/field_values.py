@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from evaluators.text import normalised, shown
+from evaluators.text import normalised, one_line, shown
 
 _MARKS = re.compile(r"[.,;:!?]+(?=\s|$)|[\"“”„«»`()\[\]]")
 """Punctuation between words. Marks inside numbers, addresses and signs such as + and - belong to the value."""
 _DOTS = re.compile(r"(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)|(?<=\.[^\W\d_])\.")
 """The dots of abbreviations such as U.S.A."""
+_AROUND = " .,;:!?\"'`*_()[]{}|«»“”„‘’‹›。、！？"
+"""Marks around a value that are no part of it. In “<5” and “~5”, the sign is."""
 MAX_FUZZY_CHARACTERS = 10_000
 
 
@@ -58,8 +60,11 @@ def wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:
 def plain(value: JsonValue) -> str:
     """Returns one spelling of a value for lenient comparisons. A key with null counts as absent."""
     if isinstance(value, str):
-        words = normalised(value)
-        return " ".join(_MARKS.sub(" ", _DOTS.sub("", words)).split()) or words
+        words = one_line(value)
+        words = words.strip(_AROUND) or words
+        # Without its dots, "a.b@example.com" would be another address.
+        plainer = words if "@" in words else _DOTS.sub("", words)
+        return " ".join(_MARKS.sub(" ", plainer).split()) or words
     if isinstance(value, dict):
         there = sorted(key for key, item in value.items() if item is not None)
         return "{" + ",".join(f"{normalised(key)}:{plain(value[key])}" for key in there) + "}"

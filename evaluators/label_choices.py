@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from evaluators.label_denials import REJECTED_KEY
+from evaluators.label_denials import REJECTED_KEY, UNTICKED
 
 _SPAN = 120
 """Characters before a label that are looked at."""
@@ -19,7 +19,8 @@ _KEY = re.compile(r"(?P<key>[^.!?;,\n。！？，；]{1,60}?)\s*(?:[:=：]|->|�
 _BULLET = re.compile(r"^\s*(?:\(?[a-z0-9]{1,3}[.)]\s*)+$")
 _NEVER = re.compile(
     r"n['’]t\b|\b(?:not|never|cannot|no|neither|nor|without|hardly|whether|if|could|might|may|than|except|but|unless|wrong|"
-    r"was|were|nicht|kein\w*|weder|ohne|wenn|pas|ne|jamais|nunca|non|não|niet|geen|used to)\b|\bn['’]"
+    r"was|were|used to|says|told|asked|instruct\w*|nicht|kein\w*|weder|ohne|wenn|pas|ne|jamais|nunca|non|não|niet|"
+    r"geen)\b|\bn['’]"
     r"|\b(?:they|he|she|people|someone|customers?|users?)\b.{0,20}\b(?:say|says|said|think|thinks|thought|claims?|wants?)\b"
 )
 """Words of a clause that doesn't choose, whatever follows."""
@@ -59,7 +60,7 @@ def chooses(words: str, start: int, end: int) -> bool:
         return False
     if not before.strip(_MARKS) or _BULLET.match(before) or not any(sign.isalnum() for sign in before):
         # "billing issue" chooses, but "no problem" doesn't.
-        return after["thing"] is None
+        return after["thing"] is None and UNTICKED.search(before) is None
     if (key := _KEY.search(before)) is not None:
         return not any(unlike.search(key["key"]) for unlike in (REJECTED_KEY, _NO_ANSWER_KEY, _NEVER))
     clause = _CLAUSE.split(before)[-1].rstrip(_MARKS)

@@ -24,9 +24,19 @@ from pydantic import JsonValue
 
 from evaluators.json_answers import SEVERAL, JsonReading, open_brackets, read_json, read_object
 from evaluators.label_choices import chooses
-from evaluators.label_denials import DENIED, DOUBTFUL, EXPLAINED, NEGATED, NO_ANSWER, REJECTED_KEY, SENTENCE, STRUCK
+from evaluators.label_denials import (
+    DENIED,
+    DOUBTFUL,
+    EXPLAINED,
+    NEGATED,
+    NO_ANSWER,
+    REJECTED_KEY,
+    SENTENCE,
+    STRUCK,
+    UNTICKED,
+)
 from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
-from evaluators.label_index import LabelIndex
+from evaluators.label_index import LabelIndex, Mention
 from evaluators.text import fold, fold_words, normalised, one_line, shown, without_fence, without_reasoning
 
 _RANKED_KEYS = (
@@ -55,6 +65,7 @@ _TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
+_SIGNS = ("-", "–", "−", ".")
 _EDGES_BUT_QUESTION = _EDGES.replace("?", "").replace("？", "")
 
 
@@ -119,8 +130,14 @@ class LabelReader:
         if key in self._by_key:
             return self._by_key[key]
         found = self._index.first(key)
+        if found is None:
+            return None
+        before, after = key[: found.start], key[found.end :]
         # Only marks may stand around the label. Any word makes it a sentence, which has rules of its own.
-        if found is None or (key[: found.start] + key[found.end :]).strip(_EDGES):
+        if (before + after).strip(_EDGES):
+            return None
+        # "[ ] billing" leaves the label open.
+        if UNTICKED.search(before) or _signed(key, found):
             return None
         return self._by_key[found.key]
 
@@ -137,7 +154,8 @@ class LabelReader:
                 self._by_key[found.key],
                 # A window of 40 characters: the expression is anchored at its end and would be slow on a long text.
                 bool(NEGATED.search(words[max(0, found.start - 40) : found.start]))
-                or DENIED.match(words, found.end) is not None,
+                or DENIED.match(words, found.end) is not None
+                or _signed(words, found),
             )
             for found in islice(self._index.find(words), MOST_MENTIONS + 1)
         ]
@@ -205,8 +223,15 @@ class LabelReader:
         return self._one({self.exactly(answer) or answer for answer in answers})
 
     def _labels_in(self, answer: dict[str, JsonValue]) -> set[str]:
-        """Without a telling key, a value counts only if it is a label and nothing else."""
-        exact = (self.exactly(value) for value in answer.values() if isinstance(value, str))
+        """Without a telling key, a value counts only if it is a label and nothing else, and its key doesn't reject."""
+        # `{"label": null}` answers that there is none, whatever stands beside it.
+        if _has_key(answer):
+            return set()
+        exact = (
+            self.exactly(value)
+            for key, value in answer.items()
+            if isinstance(value, str) and not REJECTED_KEY.search(_camel_key(key[:80]))
+        )
         return {label for label in exact if label is not None}
 
     def _one_of_text(self, words: str) -> LabelReading:
@@ -257,9 +282,10 @@ class LabelReader:
         # "None (billing was considered)" states that there is no label.
         if (nothing := NO_ANSWER.match(value)) and found and nothing.end() <= found.start:
             return set()
-        if found and not value[: found.start].strip(_EDGES) and not DENIED.match(value, found.end):
+        plain = found and not DENIED.match(value, found.end) and not _signed(value, found)
+        if found and plain and not value[: found.start].strip(_EDGES):
             label = self._by_key[found.key]
-            others = self._mentions(value[found.end :])
+            others = self._mentions(value)[1:]
             if EXPLAINED.match(value, found.end) or (others and all(ruled_out for _, ruled_out in others)):
                 return {label}
         named = self._named(value)
@@ -282,20 +308,28 @@ class LabelReader:
         """Reads the set of labels that ``text`` names. Empty if the answer says so (``[]``, “none”)."""
         body = without_fence(without_reasoning(text))
         if "{" in body or body.startswith(("[", '"')):
-            whole = read_json(body)
-            reading = whole if whole.found else read_object(body)
-            if (flagged := flagged_map(reading.value, self.exactly)) is not None:
-                return LabelReading(self._ordered(flagged))
-            if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
-                return LabelReading(None, "no label: a map from labels to something other than true and false")
-            if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
-                return self._listed(_stated(reading.value))
-            if not reading.found and _is_cut_off(body):
-                return _CUT_OFF
-        words = fold_words(body)
+            reading = self._several_of_json(body)
+            if reading is not None:
+                return reading
+        words = fold_words(STRUCK.sub(" ", body))
         # An empty answer lists nothing, which is not the same as saying "none".
         listed = self.all_labels(words) if body else None
         return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
+
+    def _several_of_json(self, body: str) -> LabelReading | None:
+        whole = read_json(body)
+        reading = whole if whole.found else read_object(body)
+        if (flagged := flagged_map(reading.value, self.exactly)) is not None:
+            return LabelReading(self._ordered(flagged))
+        if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
+            return LabelReading(None, "no label: a map from labels to something other than true and false")
+        if whole.found and _rejects(whole.value):
+            return LabelReading(None, "no label: the answer only rules out")
+        if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
+            return self._listed(_stated(reading.value))
+        if not reading.found and _is_cut_off(body):
+            return _CUT_OFF
+        return None
 
     def _several_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
@@ -347,6 +381,12 @@ class LabelReader:
         return LabelReading(self._ordered(known), strangers=tuple(sorted(strangers)))
 
 
+def _signed(words: str, found: Mention) -> bool:
+    """Returns whether a minus or a point before a label makes it another number, as in “-3” but not in “2-3”."""
+    before = words[max(0, found.start - 2) : found.start]
+    return found.key[0].isdigit() and before.endswith(_SIGNS) and not before[0].isdigit()
+
+
 def _lines(words: str) -> list[str]:
     return [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
 
@@ -362,12 +402,21 @@ def _camel_key(text: str) -> str:
 
 
 def _has_key(value: JsonValue) -> bool:
-    return isinstance(value, dict) and any(_is_key(key) for key in value)
+    return isinstance(value, dict) and any(map(_is_json_key, value))
 
 
-def _is_key(key: str) -> bool:
-    folded = fold(key[:80])
-    return bool(_KEYS & set(re.findall(r"[^\W_]+", folded))) and not REJECTED_KEY.search(folded)
+def _rejects(value: JsonValue) -> bool:
+    """Returns whether a map has keys that reject labels, and none that states them."""
+    keys = [_camel_key(key[:80]) for key in value] if isinstance(value, dict) else []
+    return any(map(REJECTED_KEY.search, keys)) and not any(map(_is_key, keys))
+
+
+def _is_json_key(key: str) -> bool:
+    return _is_key(_camel_key(key[:80]))
+
+
+def _is_key(words: str) -> bool:
+    return bool(_KEYS & set(re.findall(r"[^\W_]+", words))) and not REJECTED_KEY.search(words)
 
 
 def _stated(value: JsonValue) -> list[str]:
@@ -378,7 +427,7 @@ def _stated(value: JsonValue) -> list[str]:
         for key in _RANKED_KEYS:
             if key in by_key:
                 return _stated(by_key[key])
-        return [text for key, item in value.items() if _is_key(key) for text in _stated(item)]
+        return [text for key, item in value.items() if _is_json_key(key) for text in _stated(item)]
     if isinstance(value, list):
         return [text for item in value for text in _stated(item)]
     # Labels such as "true" and "false" are compared as text.

@@ -14,7 +14,7 @@ from evaluators.case_checks import forbidden_by, forbidding_problem
 from evaluators.output_contract import OutputContract
 from evaluators.parts import MetricGroup, Scores
 from evaluators.text import answer_text, calls_text, output_text, shown, whole_text
-from evaluators.tool_calls import ToolCalls
+from evaluators.tool_calls import ToolCalls, calls_nothing
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
 from schemas.ports import Ask
@@ -67,7 +67,7 @@ class LineageEvaluator:
         """The version, which changes whenever scores may change. It is part of the digests."""
         contract = self._contract.version if self._contract else None
         settings = [[part.version for part in self._parts], self._forbidden_gates, contract]
-        return f"evaluator-2-{digest_of(settings)[:32]}"
+        return f"evaluator-3-{digest_of(settings)[:32]}"
 
     @property
     def ignores_case(self) -> bool:
@@ -91,7 +91,7 @@ class LineageEvaluator:
         if forbidden is not None:
             return await self._score_forbidden(case, completion, forbidden, ask)
         scored = [score for part in self._parts for score in await _scored(part, case, _read(part, completion), ask)]
-        scored += self._format_scores(completion)
+        scored += self._format_scores(case, completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
         # A failed check overrides the overall score, so that a judge can't outvote a hard rule.
@@ -109,7 +109,7 @@ class LineageEvaluator:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
                 scored += await _scored(part, case, _read(part, completion), ask)
-        scored += self._format_scores(completion)
+        scored += self._format_scores(case, completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
         zeroed = [
@@ -118,11 +118,13 @@ class LineageEvaluator:
         ]
         return tuple(s.model_copy(update={"forbidden": True}) if isinstance(s, Score) else s for s in zeroed)
 
-    def _format_scores(self, completion: Completion) -> list[Score]:
+    def _format_scores(self, case: TestCase, completion: Completion) -> list[Score]:
         if self._contract is None:
             return []
         calls = any(isinstance(part, ToolCalls) for part in self._parts)
-        problem = self._contract.problem(calls_text(completion) if calls else output_text(completion))
+        # A model that should call no tool answers in its own words.
+        free = calls and not completion.tool_calls and calls_nothing(case.expected)
+        problem = "" if free else self._contract.problem(calls_text(completion) if calls else output_text(completion))
         return [Score(metric=FORMAT, value=float(not problem), reason=problem)]
 
 

@@ -57,6 +57,12 @@ def read_number(value: JsonValue, locale: Locale | None = None, unit: str | None
     return found._replace(unit=plain) if found and not (found.unit or found.percent or found.currency) else found
 
 
+def is_unit(text: str) -> bool:
+    """Returns whether ``text`` can be the unit of a number, as “kg” can. Currencies and percent signs are none."""
+    folded = fold(text)
+    return re.fullmatch(_UNIT, folded) is not None and re.fullmatch(_CURRENCY, folded) is None
+
+
 def western_digits(text: str) -> str:
     """Returns ``text`` with decimal digits of all scripts as 0 to 9, and Arabic marks as a point and a comma."""
     digits = (str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)

@@ -52,7 +52,7 @@ class OutputContract:
     @property
     def version(self) -> str:
         """The version of the algorithm and a digest of the settings."""
-        return f"output-2-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
+        return f"output-3-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
 
     def read(self, text: str) -> Conformance:
         """Returns what is wrong with the whole ``text`` of an answer, including its reasoning."""
@@ -61,6 +61,9 @@ class OutputContract:
         inside = without_fence(body)
         if inside != body.strip():
             repairs.add(Repair.FENCE)
+        # Other blanks, such as a form feed, are none in JSON, and its parsers fail.
+        if self.format is OutputFormat.JSON and body.strip(" \t\r\n") != body.strip():
+            repairs.add(Repair.PROSE)
         if not inside:
             return Conformance(problem="empty")
         problem = ""

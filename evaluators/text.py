@@ -103,8 +103,8 @@ def calls_text(completion: Completion) -> str:
 
 
 def whole_text(completion: Completion) -> str:
-    """Returns everything that a model wrote, including arguments of tool calls, to search for forbidden texts."""
-    return "\n".join([completion.text, *(call.arguments for call in completion.tool_calls)])
+    """Returns everything that a model wrote, including its tool calls, to search for forbidden texts."""
+    return "\n".join([completion.text, *(f"{call.name} {call.arguments}" for call in completion.tool_calls)])
 
 
 def shown(text: str, limit: int = 80) -> str:

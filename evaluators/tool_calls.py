@@ -31,6 +31,8 @@ NAMES = "tool names"
 RIGHT_CALLS = "right calls"
 MAX_CALLS = 50
 """Most calls of an answer that are compared."""
+UNREADABLE = "something unreadable"
+"""The name of a member that stands among calls and is none."""
 EXACT = 2.0
 """The likeness of an expected and a given call that are the same."""
 _SHAPE = '`expected: {"tool_calls": [{"name": "…", "arguments": {…}}]}`'
@@ -47,22 +49,22 @@ class Accepted(Value):
 class ExpectedCall(Value):
     """A call that a case expects. An argument that isn't listed is wrong."""
 
-    name: str
+    name: str = Field(min_length=1)
     arguments: dict[str, JsonValue] = {}
-    """By name: the right value, or a map of ``Accepted``, also inside maps."""
+    """By name: the right value, or a map of ``Accepted``, also inside maps and lists."""
 
     @field_validator("arguments")
     @classmethod
     def _names_right_values(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for value in arguments.values():
-            _accepted(value)
+            _check(value)
         return arguments
 
 
 class ExpectedCalls(Value):
     """Everything that a case expects of the tool calls."""
 
-    tool_calls: tuple[ExpectedCall, ...]
+    tool_calls: tuple[ExpectedCall, ...] = Field(max_length=MAX_CALLS)
     ordered: bool = False
 
 
@@ -91,7 +93,7 @@ class ToolCalls:
         MetricSpec(name=NAMES, kind="field"),
         MetricSpec(name=RIGHT_CALLS, kind="field"),
     )
-    version: ClassVar = "tool-calls-1"
+    version: ClassVar = "tool-calls-2"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the expectation can't be read."""
@@ -123,6 +125,11 @@ def expects_calls(expectations: Iterable[JsonValue]) -> bool:
     return bool(found) and all(isinstance(one, dict) and METRIC in one and one.keys() <= _KEYS for one in found)
 
 
+def calls_nothing(expected: JsonValue) -> bool:
+    """Returns whether a case expects that no tool is called."""
+    return isinstance(expected, dict) and expected.get(METRIC) == []
+
+
 _KEYS = ExpectedCalls.model_fields.keys()
 
 
@@ -130,20 +137,27 @@ def read_calls(output: str) -> tuple[GivenCall, ...]:
     """Returns the calls that an answer writes as JSON: a list, one call, or ``{"tool_calls": [...]}``.
 
     Each is ``{"name": …, "arguments": …}``, or has them under ``function`` as in OpenAI's API. Arguments may be JSON in
-    a text. Text without such JSON calls nothing.
+    a text, and may be called ``input`` as in Anthropic's API, or ``parameters``. Text without such JSON calls nothing.
     """
     value = read_json(output).value
     if isinstance(value, dict) and isinstance(value.get(METRIC), list):
         value = value[METRIC]
     calls = [_given(one) for one in (value if isinstance(value, list) else [value])]
-    return tuple(call for call in calls if call is not None) if None not in calls else ()
+    if not any(calls):
+        return ()
+    # What stands beside a call is a call that no program can make, never none at all.
+    return tuple(call or GivenCall(UNREADABLE, None) for call in calls)
+
+
+_ARGUMENTS = ("arguments", "input", "parameters")
 
 
 def _given(value: JsonValue) -> GivenCall | None:
     inside = value.get("function", value) if isinstance(value, dict) else None
     if not isinstance(inside, dict) or not isinstance(name := inside.get("name"), str):
         return None
-    arguments = inside.get("arguments", {})
+    # Arguments under another key are no call without arguments.
+    arguments = next((inside[key] for key in _ARGUMENTS if key in inside), {})
     if isinstance(arguments, str):
         reading = read_json(arguments) if arguments.strip() else None
         arguments = {} if reading is None else reading.value if reading.found else arguments
@@ -202,11 +216,16 @@ def _mistakes(wanted: ExpectedCall, given: GivenCall) -> dict[str, str]:
 
 def _accepted(rule: JsonValue) -> Accepted:
     """Returns the right values that an expected argument names."""
-    several = isinstance(rule, dict) and isinstance(rule.get("any_of"), list) and rule.keys() <= _ACCEPTED
+    several = isinstance(rule, dict) and "any_of" in rule
     return Accepted.model_validate(rule) if several else Accepted(any_of=(rule,))
 
 
-_ACCEPTED = Accepted.model_fields.keys()
+def _check(rule: JsonValue) -> None:
+    """Raises ValidationError if a map with ``any_of`` in ``rule``, at any depth, is none of ``Accepted``."""
+    if isinstance(rule, dict) and "any_of" in rule:
+        rule = list(_accepted(rule).any_of)
+    for inner in rule.values() if isinstance(rule, dict) else rule if isinstance(rule, list) else ():
+        _check(inner)
 
 
 def _shown_values(right: Accepted) -> str:
@@ -219,6 +238,8 @@ def _is_right(rule: JsonValue, given: JsonValue) -> bool:
 
 def _same(right: JsonValue, given: JsonValue) -> bool:
     """Returns whether two values are equal: texts without regard to case, blanks and punctuation; numbers by value."""
+    if isinstance(right, dict) and "any_of" in right:
+        return _is_right(right, given)
     if isinstance(right, dict) and isinstance(given, dict):
         left_out = (_accepted(right[key]).optional for key in right.keys() - given.keys())
         return (

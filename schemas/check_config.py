@@ -19,9 +19,17 @@ def _as_texts(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
+def _as_phrase(value: Any) -> Any:
+    """Returns the text to search for. A list would be searched for as JSON, which occurs in no answer."""
+    if isinstance(value, list | tuple | dict):
+        raise ValueError("one text is needed, for several write contains_all, contains_any or a check for each")
+    return _as_text(value)
+
+
 Variable = Annotated[str, Field(pattern=r"^\{\{[^{}]+\}\}$")]
 """A value that each case fills in."""
 Text = Annotated[str, BeforeValidator(_as_text)]
+Phrase = Annotated[str, BeforeValidator(_as_phrase)]
 Texts = Annotated[
     tuple[Text, ...],
     BeforeValidator(_as_texts),
@@ -64,13 +72,13 @@ class CheckRule(Value):
     """A deterministic rule on the output. Exactly one key is set; the module of its name in evaluators/check_rules/
     applies it. Every text may have variables such as ``{{expected}}``, which the case fills in."""
 
-    contains: Text | None = None
+    contains: Phrase | None = None
     """A text that must occur. Case is ignored."""
     contains_all: Texts | None = None
     """Texts that must all occur. Case is ignored."""
     contains_any: Texts | None = None
     """Texts of which at least one must occur. Case is ignored."""
-    ends_with: Text | None = None
+    ends_with: Phrase | None = None
     """How the output must end, ignoring whitespace around it."""
     exact_match: Text | None = None
     """The whole output, ignoring whitespace around it."""
@@ -88,13 +96,13 @@ class CheckRule(Value):
     """The fewest characters that the output may have."""
     min_words: Count | None = None
     """The fewest words that the output may have."""
-    not_contains: Text | None = None
+    not_contains: Phrase | None = None
     """A text that must not occur. Case is ignored."""
-    not_regex_match: Text | None = None
+    not_regex_match: Phrase | None = None
     """A regular expression (RE2) that must not match anywhere."""
     numeric_range: Between | None = None
     """The range of the number in the output."""
-    regex_match: Text | None = None
+    regex_match: Phrase | None = None
     """A regular expression (RE2) that must match somewhere."""
     required_fields_present: Texts | None = None
     """Fields of a JSON output that must have a value: ``total``, ``vendor.name``, ``items[].price``."""
@@ -104,7 +112,7 @@ class CheckRule(Value):
     """The members of the output, a JSON list or a text with separators, in any order."""
     similarity: Alike | None = None
     """The smallest similarity to a text."""
-    starts_with: Text | None = None
+    starts_with: Phrase | None = None
     """How the output must start, ignoring whitespace around it."""
 
 

@@ -209,18 +209,32 @@ def _run(code: CodeType, path: str, request: dict[str, Any]) -> str:
         return json.dumps(_raised(error, path))
 
 
+_RETURN_NO_SCORE = (
+    inspect.isclass,
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+"""What tells handlers whose call returns an object, a coroutine or a generator."""
+
+
 def _taken(handler: object, known: dict[str, Any]) -> tuple[list[str], str]:
     """Returns the facts about a case that the handler takes, or why it can't be called."""
     if not callable(handler):
         return [], "it has no function handler(output, expected)"
+    if any(found(handler) for found in _RETURN_NO_SCORE):
+        return [], "handler is a class, a generator or async, so a call of it returns no score"
     parameters = inspect.signature(handler).parameters
+    first = list(parameters)[:2]
+    if first[:1] == ["expected"] or first[1:] == ["output"]:
+        return [], f"handler takes ({', '.join(first)}), but gets the output first and then what is expected"
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         taken = list(known)
     else:
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         taken = [name for name in known if name in parameters and parameters[name].kind in named]
     # The first two are given by position, so a name of theirs can't be given again.
-    taken = [name for name in taken if name not in list(parameters)[:2]]
+    taken = [name for name in taken if name not in first]
     try:
         inspect.signature(handler).bind("", None, **dict.fromkeys(taken))
     except TypeError as error:

@@ -123,7 +123,7 @@ def source_of(
     source = Source(path, "", failure=failure)
     if len(data) > limit:
         raise source.error(
-            f"the file is {len(data) / _MIB:.1f} MiB large, and at most {limit // _MIB} MiB are read",
+            f"the file is {len(data) / _MIB:.1f} MiB large, and at most {limit / _MIB:g} MiB are read",
             hint="split it or shorten it",
         )
     if data.startswith(_LFS):

@@ -173,7 +173,9 @@ class _Reading:
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             at = ".".join(str(step) for step in first["loc"])
-            raise self.error(f"{key}: {shown(at)}: {first['msg']}", did_you_mean(at, CheckRule.model_fields)) from None
+            unknown = first["type"] == "extra_forbidden"
+            hint = did_you_mean(at, CheckRule.model_fields) if unknown else "change the value"
+            raise self.error(f"{key}: {shown(at)}: {first['msg'].removeprefix('Value error, ')}", hint) from None
         except ConfigError as error:
             raise self.error(error.what, error.hint or "change the check") from None
         return rule

@@ -196,6 +196,9 @@ def _misspelt(name: str, row: Mapping[str, JsonValue], *, strict: bool) -> str |
         )
         return close[0] if close else None
     words = [word.lower() for word in _WORDS.findall(name)]
+    # "mustNot" and "must-not" are other spellings of one key, not `must` with another word.
+    if (meant := "_".join(words)) in KNOWN - row.keys():
+        return meant
     if len(words) > 1 and words[0] in KNOWN:
         return None
     return nearest(name, KNOWN - row.keys())

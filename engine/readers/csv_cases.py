@@ -160,7 +160,7 @@ def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValu
     value = _value(source, cell, line)
     if key in ("slice", "slices", "tags") and isinstance(value, str):
         return {key: [part.strip() for part in value.split(";") if part.strip()]}
-    return {key: value if key in ("expected", "inputs") or isinstance(value, list) else cell}
+    return {key: value if key in ("expected", "inputs", "must", "must_not") or isinstance(value, list) else cell}
 
 
 def _value(source: Source, cell: str, line: int) -> JsonValue:

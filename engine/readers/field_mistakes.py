@@ -8,7 +8,9 @@ from typing import TypeAlias
 
 from engine.readers.bounded import shown
 from engine.readers.patterns import regex_mistake
+from evaluators.check_values import matches_all
 from evaluators.locales import locale_of
+from evaluators.numbers import is_unit
 from schemas.field_config import UNEXPECTED, FieldKind, FieldRule
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -32,7 +34,7 @@ _OPTIONS = {
     "pattern": (FieldKind.REGEX,),
     "any_of": tuple(kind for kind in FieldKind if kind not in UNEXPECTED),
     "optional": tuple(kind for kind in FieldKind if kind not in (FieldKind.PRESENT, FieldKind.ABSENT)),
-    "in_input": tuple(kind for kind in FieldKind if kind is not FieldKind.ABSENT),
+    "in_input": tuple(kind for kind in FieldKind if kind not in (FieldKind.ABSENT, FieldKind.BOOLEAN)),
     "weight": tuple(FieldKind),
 }
 """Kinds of fields to which an option applies."""
@@ -62,11 +64,41 @@ def of_field(place: Place, name: str, rule: FieldRule) -> Iterator[Mistake]:
     if rule.kind is _LIST and rule.match == "fuzzy":
         yield (*place, "match"), f"the list {shown(name)} can't be matched fuzzily", "kind: set, or another match"
     yield from _of_texts(place, rule)
+    yield from _without_effect(place, name, rule)
     for inner, one in rule.fields.items():
         if one.kind is FieldKind.OBJECTS:
             yield (*place, "fields", inner), "objects inside objects are not compared", "name another kind"
         else:
             yield from of_field((*place, "fields", inner), inner, one)
+
+
+def _without_effect(place: Place, name: str, rule: FieldRule) -> Iterator[Mistake]:
+    """Yields the options of a rule that change no score."""
+    if rule.kind is FieldKind.FUZZY and rule.threshold == 0:
+        yield (*place, "threshold"), f"every text reaches the threshold of {shown(name)}", "write threshold: 0.9"
+    if rule.unit is not None and not is_unit(rule.unit):
+        yield (
+            (*place, "unit"),
+            f"{shown(rule.unit)} is never read as a unit",
+            "write a word such as kg; currencies and percent signs are read without one",
+        )
+    if rule.pattern and not regex_mistake(rule.pattern) and matches_all(rule.pattern):
+        yield (
+            (*place, "pattern"),
+            f"every text matches the pattern of {shown(name)}",
+            "kind: present, or another pattern",
+        )
+    for inner, one in rule.fields.items():
+        if one.in_input:
+            what = f"in_input is for a whole list of objects, and not for {shown(inner)} alone"
+            yield (
+                (*place, "fields", inner, "in_input"),
+                what,
+                f"write in_input: true beside the fields of {shown(name)}",
+            )
+    for idle in ("locale", "day_first"):
+        if rule.formats and idle in rule.model_fields_set:
+            yield (*place, idle), f"formats alone say how {shown(name)} is written", f"remove {idle} or formats"
 
 
 def _of_texts(place: Place, rule: FieldRule) -> Iterator[Mistake]:

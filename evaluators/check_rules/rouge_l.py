@@ -16,12 +16,15 @@ MAX_WORDS = 5_000
 
 
 def build(alike: Alike, where: str) -> Callable[[str], str]:
-    """Returns the rule. Raises ConfigError for a text without words."""
+    """Returns the rule. Raises ConfigError for a text without words, and for a min of 0."""
     from rapidfuzz.distance import LCSseq  # takes 40 ms to import, which most lineages don't need
 
     wanted, least = _words(written(alike.text, where)), float(alike.min)
     if not wanted:
         raise ConfigError(f"{where} has a text without words", hint="write a text with words, or use similarity")
+
+    if least == 0:
+        raise ConfigError(f"{where} has a min of 0, so every answer passes", hint="write min: 0.8, or what you expect")
 
     def rule(output: str) -> str:
         given = _words(output)

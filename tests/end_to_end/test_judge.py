@@ -124,4 +124,4 @@ def test_a_rubric_that_can_not_be_read_is_the_reason_and_not_that_there_is_none(
     card = project.check("longer", "--base", "main", "--yes").card
     assert card["status"] == "error"
     assert card["lineages"][0]["headline"].startswith("letters: rubric.yaml:2:3: dimensions can't be a list")
-    assert "nothing to score" not in json.dumps(card)
+    assert "nothing scores the generated text" not in json.dumps(card)

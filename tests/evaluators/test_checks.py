@@ -73,6 +73,14 @@ NESTED = {
         ({"levenshtein": {"text": "kitten", "max": 3}}, "sitting", "sittings"),
         ({"is_refusal": False}, "I'm sorry, we can't find your order.", "I’m sorry, but I can’t help with that."),
         ({"is_refusal": True}, "As an AI language model, I cannot provide legal advice.", "I can help with that."),
+        ({"is_refusal": True}, "As a large language model, I won't be able to help.", "I can't help but smile!"),
+        ({"is_refusal": True}, "I must decline.", "I must decline the refund, since 30 days are over."),
+        ({"is_refusal": True}, "Lo siento, pero no puedo ayudar con eso.", "Lo siento, su pedido llega tarde."),
+        (
+            {"is_refusal": True},
+            "Es tut mir leid, aber dabei kann ich nicht helfen.",
+            "Es tut mir leid, das war unser Fehler.",
+        ),
         (
             {"json_schema_valid": {"patternProperties": {"^n": {"type": "integer"}}, "additionalProperties": False}},
             '{"n1": 1}',
@@ -137,6 +145,8 @@ def test_a_schema_error_says_where_it_is():
     [
         ({}, "has no rule"),
         ({"exact_match": "a", "contains": "b"}, "several rules (contains, exact_match)"),
+        ({"similarity": {"text": "a", "min": 0}}, "every answer passes"),
+        ({"rouge_l": {"text": "a", "min": 0}}, "every answer passes"),
         ({"regex_match": r"(a)\1"}, "can't be used"),
         ({"regex_match": "(?=a)"}, "can't be used"),
         ({"regex_match": "("}, "can't be used"),
@@ -290,10 +300,15 @@ def test_a_check_may_use_the_case(kind, good, bad, scores):
         ({"max_words": "{{name}}"}, "the case's value doesn't fit"),
         ({"contains": "{{blank}}"}, "is blank"),
         ({"regex_match": "{{bad}}"}, "can't be used"),
+        ({"not_contains": "{{list}}"}, "one text is needed"),
+        ({"not_regex_match": "{{list}}"}, "one text is needed"),
+        ({"similarity": {"text": "a", "min": "{{zero}}"}}, "every answer passes"),
     ],
 )
 def test_a_case_that_a_check_can_not_use_is_a_finding_before_any_call(kind, what):
-    case = PARCEL.model_copy(update={"inputs": {**PARCEL.inputs, "blank": " ", "bad": "("}})
+    case = PARCEL.model_copy(
+        update={"inputs": {**PARCEL.inputs, "blank": " ", "bad": "(", "list": ["a", "b"], "zero": 0}}
+    )
     found = Checks([Check(name="c", **kind)], overall=False).problem(case)
     assert (what in found.what, "check “c”" in found.what or what in found.what, bool(found.hint)) == (True, True, True)
 
@@ -324,7 +339,14 @@ def test_what_a_case_must_and_must_not(case, text, overall, forbidden, checks, s
 
 
 @pytest.mark.parametrize(
-    "case", [{"must": [CheckRule(contains="{{nme}}")]}, {"must_not": ["{{nme}}"]}, {"must_not": [" "]}, {}]
+    "case",
+    [
+        {"must": [CheckRule(contains="{{nme}}")]},
+        {"must_not": ["{{nme}}"]},
+        {"must_not": [" "]},
+        {"must": [CheckRule(contains="{{name}}")], "must_not": ["{{name}}"]},
+        {},
+    ],
 )
 def test_a_case_whose_rules_can_not_be_applied(case):
     case = TestCase(id="c", inputs={"name": "Ann"}, **case)

@@ -12,7 +12,7 @@ from evaluators.label_rules import LabelRules
 from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
-from schemas.outcomes import Arm, Cell, CompletionError, Finish, Outcome, Score
+from schemas.outcomes import Arm, Cell, CompletionError, Finish, Outcome, Score, ToolCall
 from schemas.use_cases import UseCase
 
 TRIAGE = ("billing", "refunds", "technical_support", "account_access")
@@ -76,6 +76,9 @@ def test_a_forbidden_text_fails_the_answer_however_it_is_dressed(case, scores, s
 def test_a_forbidden_text_in_a_tool_call_fails_the_answer(case, scores, output):
     said = output("billing", finish=Finish.TOOL, tools=['{"to": "evil@example.com"}', "{}"])
     assert scores(classification(), case("billing", must_not=("EVIL@example.com",)), said)["label"].value == 0
+    assert scores(classification(), case("billing", must_not=("delete_account",)), said)["label"].value == 1
+    called = said.model_copy(update={"tool_calls": (ToolCall(name="delete_account", arguments="{}"),)})
+    assert scores(classification(), case("billing", must_not=("delete_account",)), called)["label"].value == 0
 
 
 def test_an_attack_without_expectation_passes_with_any_label_that_is_not_forbidden(case, scores):
@@ -121,9 +124,13 @@ def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     assert (found.where, bool(found.hint)) == ("t.jsonl:7", True)
 
 
-def test_a_blank_forbidden_text_is_found_before_any_call(case):
+def test_a_pointless_forbidden_text_is_found_before_any_call(case):
     (found,) = check_expectations(classification(), [case("billing", must_not=("\u200b ",))])
     assert "must_not is blank" in found.what
+    (found,) = check_expectations(classification(), [case("Billing", must_not=("bill",))])
+    assert "must_not forbids “bill”, which the expected label contains" in found.what
+    aliased = classification(aliases={"billing": ["invoices"]})
+    assert check_expectations(aliased, [case("billing", must_not=("bill",))]) == ()
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,9 @@ def test_rules_reject_expectations_they_can_not_compare(case):
         (FieldKind.NORMALISED, "1.5", "15", 0),
         (FieldKind.NORMALISED, "-5", "5", 0),
         (FieldKind.NORMALISED, "a.b@c.de", "ab@cde", 0),
+        (FieldKind.NORMALISED, "a.b@example.com", "ab@example.com", 0),
+        (FieldKind.NORMALISED, "<5", ">5", 0),
+        (FieldKind.NORMALISED, "**“Ann”**", "ann.", 1),
         (FieldKind.NORMALISED, ["A", {"k": 1.5}], ["a", {"K": 1.5}], 1),
         (FieldKind.NORMALISED, "", None, 1),
         (NUMBER, 1234.5, "1,234.50", 1),
@@ -362,6 +365,24 @@ def test_weights_inputs_and_keys_nobody_asked_for(case, scores):
     )
 
 
+def test_an_expectation_that_in_input_makes_wrong_is_found_before_any_call(case):
+    part = extraction({"age": FieldRule(kind=NUMBER, in_input=True), "code": FieldRule(any_of=True, in_input=True)})
+    inputs = {"text": "AB-12, aged 30-40, is Ann"}
+    assert part.problem(case({"age": 40, "code": ["ann", "Bob"]}, inputs=inputs)) is None
+    assert part.problem(case({"age": 12}, inputs=inputs)) is None
+    found = [part.problem(case(one, inputs=inputs)) for one in ({"age": -12}, {"code": ["Bob"]})]
+    assert ["which its inputs don't contain" in one.what for one in found] == [True, True]
+
+
+def test_any_of_several_lists_of_objects_is_right(case, scores):
+    rule = FieldRule.model_validate(ITEMS.model_dump() | {"any_of": True})
+    several = case({"items": [[PEN], [INK, PEN]]})
+    part = extraction({"items": rule}, cases=[several])
+    given = ([PEN], [PEN, INK], [INK])
+    values = [scores(part, several, json.dumps({"items": one}))["items"].value for one in given]
+    assert (values[:2], values[2] < 1) == ([1, 1], True)
+
+
 def test_a_field_inside_objects_that_no_case_expects_is_refused(case):
     rule = {"kind": "objects", "fields": {"prize": {"kind": "number"}}}
     with pytest.raises(ConfigError, match=r"“items\[\].prize”"):
@@ -441,7 +462,11 @@ def test_separators_have_one_reading(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "2024", "tomorrow", "99999-01-01", "2024-13-40", "x" * 65, "10:30", "0000-00-00", "March 32 2024"]
+    "text",
+    [
+        *("", " ", "2024", "tomorrow", "99999-01-01", "2024-13-40", "x" * 65, "10:30", "0000-00-00", "March 32 2024"),
+        *("2024-04-03 - 2024-04-10", "2024-04-03 2024-04-10"),
+    ],
 )
 def test_what_is_not_one_day_is_none(text):
     assert read_date(text).day is None

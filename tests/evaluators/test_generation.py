@@ -256,7 +256,7 @@ def test_a_rubric_attaches_to_any_use_case(case, scores):
 
 
 def test_what_can_not_be_scored_is_refused():
-    with pytest.raises(ConfigError, match="nothing to score"):
+    with pytest.raises(ConfigError, match="nothing scores the generated text"):
         generation(rubric=None)
     with pytest.raises(ConfigError, match="needs a judge"):
         generation(judge=None)

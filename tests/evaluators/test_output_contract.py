@@ -53,6 +53,7 @@ BARE, WRAPPED, UNREADABLE = "bare", "wrapped", "unreadable"
         (SEVERAL, "billing and refunds", WRAPPED),
         (FIELDS, '{"total": 1}', BARE),
         (FIELDS, '```json\n{"total": 1}\n```', WRAPPED),
+        (FIELDS, '\f{"total": 1}\xa0', WRAPPED),
         (FIELDS, 'Here: {"total": 1}', WRAPPED),
         (FIELDS, 'Here:\n```json\n{"total": 1}\n```\nBye', WRAPPED),
         (FIELDS, '<think>hm</think>{"total": 1}', WRAPPED),

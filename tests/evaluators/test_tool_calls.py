@@ -102,17 +102,51 @@ def test_a_text_calls_no_tool_and_a_strict_format_accepts_calls(case, scores):
     strict = evaluator_for(lineage, None, None, None, cases=[wanted])
     two = scores(strict, wanted, called(("get_weather", ASKED), ("get_weather", ASKED)))
     assert two["output format"].value == 1
+    assert scores(strict, wanted, called(text="It is sunny."))["output format"].value == 0
+    nothing = scores(strict, expecting(case), called(text="Hello! How can I help?"))
+    assert [score.value for score in nothing.values()] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
     "calls",
-    ["x", [{"arguments": {}}], [{"name": "t", "arguments": []}], [{"name": "t", "arguments": {"a": {"any_of": []}}}]],
+    [
+        "x",
+        [{"arguments": {}}],
+        [{"name": ""}],
+        [{"name": "t"}] * 51,
+        [{"name": "t", "arguments": []}],
+        [{"name": "t", "arguments": {"a": {"any_of": []}}}],
+        [{"name": "t", "arguments": {"a": {"any_of": "x"}}}],
+        [{"name": "t", "arguments": {"a": {"any_of": [1], "option": True}}}],
+        [{"name": "t", "arguments": {"a": [{"b": {"any_of": []}}]}}],
+        [{"name": "t", "arguments": {"a": {"any_of": [{"b": {"any_of": []}}]}}}],
+    ],
 )
 def test_an_expectation_that_cant_be_read_is_found_before_any_call(case, calls):
     wrong, right = case({"tool_calls": calls}), expecting(case, WEATHER)
     (problem,) = check_expectations(evaluator(wrong, right), [wrong, right])
     assert "expected can't be read" in problem.what
     assert '`expected: {"tool_calls"' in problem.hint
+
+
+@pytest.mark.parametrize("key", ["arguments", "input", "parameters"])
+def test_arguments_under_any_known_key_count(case, scores, key):
+    written = json.dumps([{"name": "get_weather", key: ASKED}])
+    asked, bare = expecting(case, WEATHER), expecting(case, {"name": "get_weather"})
+    assert scores(evaluator(asked), asked, called(text=written))["tool_calls"].value == 1
+    assert scores(evaluator(bare), bare, called(text=written))["tool_calls"].value == 0
+
+
+def test_a_call_beside_something_unreadable_is_still_a_call(case, scores):
+    nothing = expecting(case)
+    found = scores(evaluator(nothing), nothing, called(text='[{"name": "delete"}, {"bad": 1}]'))
+    assert (found["tool_calls"].value, found["tool names"].value) == (0, 0)
+
+
+def test_any_of_may_stand_inside_any_of(case, scores):
+    nested = expecting(case, {"name": "t", "arguments": {"a": {"any_of": [{"any_of": [1, 2]}, 3]}}})
+    values = [scores(evaluator(nested), nested, called(("t", {"a": one})))["tool_calls"].value for one in (1, 2, 3, 4)]
+    assert values == [1, 1, 1, 0]
 
 
 CALLS = st.lists(

@@ -104,6 +104,9 @@ def test_every_key_of_a_case_is_read():
         ({"protected": "yes"}, "protected must be true or false (write protected: true)"),
         ({"must": 5}, "must contains something that is neither a text nor a check (write [text, {rule: …}])"),
         ({"must": {"max_word": 5}}, "must: max_word: Extra inputs are not permitted (did you mean max_words?)"),
+        ({"must": {"contains": ["a", "b"]}}, "must: contains: one text is needed, for several write contains_all"),
+        ({"mustNot": "a"}, "unknown key mustNot of a case (did you mean must_not?)"),
+        ({"must-not": "a"}, "unknown key must-not of a case (did you mean must_not?)"),
         (
             {"must_not": {"max_words": 5, "min_words": 1}},
             "must_not has several rules (max_words, min_words) (give it one of",
@@ -170,6 +173,11 @@ def csv_case(text):
 def test_csv_columns():
     case = csv_case(
         'id,input.a,input.b,expected.x,expected.y,expected.z,slices,protected,must_not\nc1,1,"two\nlines",3,"[""p"",""q""]",,edge; hard,TRUE,a;b\n'
+    )
+    checked = csv_case('input,must,must_not\na,"[""b"", {""max_words"": 3}]","{""max_words"": 1}"\n')
+    assert (checked.must, checked.must_not) == (
+        (CheckRule(contains="b"), CheckRule(max_words=3)),
+        (CheckRule(max_words=1),),
     )
     assert (case.id, case.inputs) == ("c1", {"a": "1", "b": "two\nlines"})
     assert (case.expected, case.slices, case.protected, case.must_not) == (

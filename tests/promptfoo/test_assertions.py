@@ -191,7 +191,7 @@ def test_a_case_without_an_assertion_never_passes_silently(rows, said):
 
 def test_cases_that_keep_no_assertion_leave_nothing_to_score_by():
     tests = read_rows(asserting(CODE))
-    with pytest.raises(ConfigError, match="nothing to score"):
+    with pytest.raises(ConfigError, match="nothing scores the generated text"):
         evaluator_for(LineageConfig(use_case="generation", prompt="p.md"), None, None, None, cases=tests.cases)
 
 
