@@ -41,6 +41,7 @@ def decide(path: Path, *, output_format: str) -> Exit:
     else:
         put(log_line(f"{experiment.lineage} · {experiment.model}: {decision.status.value}") + "\n")
         put("".join(log_line(f"  {reason.sentence}") + "\n" for reason in decision.reasons))
+        put("This is about the scores alone: check may have had other reasons, which a record doesn't hold.\n")
     return exit_of_status(decision.status, lets_through=passes(decision.status, experiment.gate.inconclusive))
 
 

@@ -29,12 +29,12 @@ def test_the_guards_table_is_the_gates():
     rows = re.findall(
         r"(?m)^\| (\d) \| (\d+) of (\d+) \| (\d+) of (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| (\w+) \|$", EXAMPLE
     )
-    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
-    for look, broken, passing, others_broken, others, fisher, boschloo, level, said in rows:
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    for _, broken, passing, others_broken, others, fisher, boschloo, level, said in rows:
         table = int(broken), int(passing), int(others_broken), int(others)
         assert float(fisher) == pytest.approx(fisher_p(*table), rel=0.03)
         assert float(boschloo) == pytest.approx(boschloo_p(*table), rel=0.03)
-        assert float(level) == pytest.approx(EARLY if look < "4" else ALPHA_GUARD - 3 * EARLY)
+        assert float(level) == pytest.approx(EARLY)
         assert said == ("blocked" if boschloo_p(*table) <= float(level) else "wait")
     assert f"the guard's {100 * ALPHA_GUARD:.1f}%: {ALPHA_GUARD} − 3 × {EARLY}" in EXAMPLE
 
@@ -72,8 +72,8 @@ def test_the_demo_says_what_the_page_says(tmp_path):
     assert (
         f"{100 * overall['baseline']:.1f} → {100 * overall['candidate']:.1f}, +{100 * overall['change']:.1f}" in EXAMPLE
     )
-    assert (reason["code"], len(reason["cases"]), reason["look"]) == ("guard", 6, 4)
+    assert (reason["code"], len(reason["cases"]), reason["look"]) == ("guard", 7, 3)
     assert {case["id"] for case in lineage["cases"] if case["result"] == "regressed"} >= set(reason["cases"])
-    assert reason["p"] == pytest.approx(boschloo_p(6, 18, 7, 138))
+    assert reason["p"] == pytest.approx(boschloo_p(7, 18, 3, 79))
     (slice_,) = (one for one in lineage["slices"] if one["slice"] == "adversarial")
     assert round(slice_["baseline"] * slice_["cases"]) == 18

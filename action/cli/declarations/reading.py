@@ -75,7 +75,7 @@ def decide(
     *,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Decide a recorded experiment again, offline, with the same result byte for byte."""
+    """Test recorded scores again, offline, with the same result. Other reasons of check are not recorded."""
     from action.cli.decide import decide as run
 
     exit_with(run(record, output_format=output_format.value))
