@@ -121,7 +121,7 @@ def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference], *, alone
     labels = attempt(lambda: files.content(labels_path).decode(errors="replace")) if labels_path else None
     # Code is never taken from a pull request. What installs the gate is checked without running it.
     trusted = sides.merged if alone or entry.adopted else sides.base
-    scorer, without = _scorer(entry, trusted)
+    scorer, without = _scorer(entry, trusted, sides.merged)
     broken = [found for found in (rubric, labels, scorer) if isinstance(found, Finding)]
     reasons = [*without, *(failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken)]
     paths = {"scorer": (_scorer_path(entry, old) if trusted is sides.base else None, _scorer_path(entry, new))}
@@ -159,12 +159,12 @@ def _graded_anew(
             )
 
 
-def _scorer(entry: Entry, files: Files) -> tuple[ScorerSource | Finding | None, tuple[Reason, ...]]:
-    """Reads the own scorer from ``files``, or returns a reason for a new lineage whose scorer they lack."""
+def _scorer(entry: Entry, files: Files, merged: Files) -> tuple[ScorerSource | Finding | None, tuple[Reason, ...]]:
+    """Reads the own scorer from ``files``, or returns a reason for a new lineage whose scorer is new too."""
     path = _scorer_path(entry, entry.lineage)
     if path is None:
         return None, ()
-    if entry.new and not files.entry(path):
+    if entry.new and not files.entry(path) and merged.entry(path):
         sentence = (
             f"{entry.name}: its scorer {shown(path)} is new, and code of a pull request is never run; merge the scorer "
             "first, then the prompt that it scores."

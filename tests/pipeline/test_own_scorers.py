@@ -110,6 +110,10 @@ async def test_a_new_lineage_runs_no_code_of_the_pull_request(store):
     (reason,) = (one for one in lineage.reasons if one.code is ReasonCode.SCORER_CHANGED)
     assert "code of a pull request is never run; merge the scorer first" in reason.sentence
     assert "sprung" not in card.model_dump_json()
+    # A path that nobody has is a mistake in the configuration.
+    nowhere = MAIL | {"promptverdict.yaml": NEW.replace("SCORER", "nowhere")}
+    (change,) = (one for one in prepared(FILES, nowhere).detection.lineages if one.name == "mails")
+    assert any("evals/nowhere.py: this file doesn't exist" in each.sentence for each in change.reasons)
     # One that the base has is base's, whatever the pull request does to it.
     shared = MAIL | {"promptverdict.yaml": NEW.replace("SCORER", "score"), "evals/score.py": TRAP}
     card, _ = await measured(prepared(FILES, shared), named, store)
