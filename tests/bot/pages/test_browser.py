@@ -14,6 +14,7 @@ from tests.bot.pages.site import site
 from tests.bot.pages.test_access import addresses
 from tests.bot.pages.test_hostile import HOSTILE, hostile_records, local_site
 from tests.fakes.github import FakeGitHub
+from tests.faults import ALL
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path("node_modules/axe-core/axe.min.js")
@@ -59,6 +60,7 @@ def opened(browser, width, scheme, **options):
     return page
 
 
+@pytest.mark.parametrize("staged", ["sqlite", "postgres"] if ALL else ["sqlite"], indirect=True)
 def test_every_page_fits_the_screen_and_has_no_barrier(browser, staged):
     axe = AXE.read_text(encoding="utf-8")
     with served(staged) as site:
