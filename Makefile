@@ -42,9 +42,11 @@ check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-WORKERS = $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
-test: $(READY) ## All tests that are fast; one worker more than cores, since many wait for processes
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+test: $(READY) ## All tests that are fast
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+test-slow: $(READY) ## The other tests: whole processes that are killed, storms of webhooks, pages in a browser
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 PURE := adoption blame detect evaluators examples formats gate hostile offline pipeline promptfoo render run \
 	end_to_end/test_backtest.py action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py

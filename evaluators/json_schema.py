@@ -25,6 +25,8 @@ _UNSAFE = {"patternProperties", "unevaluatedProperties"}
 """Together, the library would run the patterns as Python's, which may take forever."""
 MAX_FOLLOWED = 50_000
 """Most references that are followed for one value. Each may lead to several others, and so on."""
+MAX_DEPTH = 80
+"""Most references inside each other. The library's own recursion may end in a panic of its native part."""
 
 
 def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str], str]:
@@ -54,7 +56,7 @@ def value_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[JsonVa
     validator = _validator(schema, where, followed)
 
     def check(value: JsonValue) -> str:
-        followed.count = 0
+        followed.count = followed.depth = 0
         return _first_error(validator, value)
 
     return check
@@ -69,6 +71,7 @@ class _Followed:
 
     def __init__(self) -> None:
         self.count = 0
+        self.depth = 0
 
     def counted(
         self, follow: Callable[..., Iterator[ValidationError] | None]
@@ -79,8 +82,14 @@ class _Followed:
             self.count += 1
             if self.count > MAX_FOLLOWED:
                 raise _TooManyError
-            # The library lets a keyword return nothing.
-            yield from follow(*given) or ()
+            if self.depth >= MAX_DEPTH:
+                raise RecursionError
+            self.depth += 1
+            try:
+                # The library lets a keyword return nothing.
+                yield from follow(*given) or ()
+            finally:
+                self.depth -= 1
 
         return counting
 

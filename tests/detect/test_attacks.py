@@ -231,6 +231,7 @@ def test_a_stale_branch_does_not_bring_an_old_gate_back(repository):
     assert [case.id for case in only(found).tests.cases] == ["one", "two", "new"]
 
 
+@pytest.mark.slow
 def test_a_crowd_of_changes_hides_no_rename(repository):
     crowd = {f"junk/{n}.md": f"Some words {n} that resemble nothing much, {n * 7919}" for n in range(300)}
     head = dict.fromkeys(crowd) | {f"new/{n}.md": f"Other text {n * 31}" for n in range(300)}

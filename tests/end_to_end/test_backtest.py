@@ -27,6 +27,7 @@ def documents(ran):
     return json.loads(ran.out)
 
 
+@pytest.mark.slow
 def test_every_change_gets_its_verdict_and_nothing_is_paid_twice(history):
     ran = history.run("backtest", "triage", "--format", "json")
     found = documents(ran)
@@ -51,6 +52,7 @@ def test_every_change_gets_its_verdict_and_nothing_is_paid_twice(history):
     assert documents(today)[0]["score"] == pytest.approx(scores[3])
 
 
+@pytest.mark.slow
 def test_a_budget_ends_it_and_the_same_command_goes_on(history):
     dry = history.run("backtest", "triage", "--dry-run")
     assert dry.out.startswith("3 changes: 240 calls for one run of every case, about $")

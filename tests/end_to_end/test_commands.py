@@ -472,6 +472,7 @@ def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
     assert ran.out.startswith("triage · toy: approved\n  No drop over ")
 
 
+@pytest.mark.slow
 def test_the_demo_gives_every_pull_request_the_verdict_that_it_deserves(project, tmp_path):
     ran = project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path)
     assert ran.code == 0, ran.out[-2000:]

@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.conftest import CONFIG, PROMPT
 from tests.fakes.llm import FakeLlm
 
@@ -29,6 +31,7 @@ async def started(project):
     )
 
 
+@pytest.mark.slow
 async def test_an_interrupted_run_keeps_every_finished_answer_and_says_how_to_go_on(project):
     async with FakeLlm(latency_s=0.1) as fake:
         model = f"{{provider: openai, model: m, base_url: '{fake.url}/v1', api_key_env: HOUSE_KEY, price: {{input: 1, output: 4}}}}"

@@ -172,6 +172,12 @@ def test_a_check_that_can_not_be_run_is_refused(kind, what):
     assert caught.value.hint
 
 
+def test_a_schema_that_contains_itself_is_followed_as_deep_as_json_is_read():
+    check = rule(json_schema_valid={"properties": {"next": {"$ref": "#"}, "value": {"type": "integer"}}})
+    assert check('{"next": ' * 60 + '{"value": 1}' + "}" * 60) == ""
+    assert "is not of type" in check('{"next": ' * 60 + '{"value": "x"}' + "}" * 60)
+
+
 def test_a_reference_that_only_some_instances_reach_does_not_raise():
     lost = rule(json_schema_valid={"properties": {"a": {"$ref": "#/$defs/none"}}})
     assert lost("{}") == ""

@@ -101,6 +101,7 @@ def test_a_bomb_fails_alone(bomb):
     assert isinstance(bad, RenderFailure)
 
 
+@pytest.mark.slow
 def test_a_template_that_keeps_hanging_is_not_tried_a_thousand_times():
     with SandboxedRenderer(fill_in, deadline_s=1.0) as renderer:
         results = renderer.render([job("{{ 9**99999999 }}", a=i) for i in range(1000)] + [job("fine")])

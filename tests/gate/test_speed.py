@@ -4,6 +4,7 @@ import tracemalloc
 from time import process_time
 
 import numpy as np
+import pytest
 
 from engine.gate.cells import Observations
 from engine.gate.protocol import protocol
@@ -42,6 +43,7 @@ def test_a_thousand_cases_eight_hypotheses_and_four_looks_take_less_than_a_secon
     assert seconds < 1.0
 
 
+@pytest.mark.slow
 def test_twenty_thousand_cases_stay_within_bounds():
     tracemalloc.start()
     decision, seconds = decide(20_000)

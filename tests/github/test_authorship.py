@@ -56,6 +56,7 @@ def test_pushes_that_github_does_not_show_hide_people(github, host, scene):
     assert not people(host, pull).hidden
 
 
+@pytest.mark.slow
 def test_many_commits_and_pushes_are_read_to_the_end(host, scene):
     pull, _ = scene.open_pull({"prompt.md": "0\n"}, by="mia")
     for n in range(120):

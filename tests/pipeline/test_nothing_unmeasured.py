@@ -180,6 +180,7 @@ def sends_something_else(prepared):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(pull_request=pull_requests())
+@pytest.mark.slow
 def test_no_byte_of_a_watched_file_changes_without_a_trace(pull_request, sandbox, tmp_path_factory):
     import asyncio
 

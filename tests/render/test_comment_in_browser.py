@@ -31,6 +31,7 @@ def long_mails():
 
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
+@pytest.mark.slow
 def test_answers_are_on_the_screen_of_a_phone_and_a_comment_has_two_screens():
     from playwright.sync_api import sync_playwright
 

@@ -173,6 +173,7 @@ def test_large_test_sets_stay_below_700_kilobytes_and_show_every_case_that_moved
     assert f"{rows:,} of {len(cases):,}, those that need a look first" in html
 
 
+@pytest.mark.slow
 def test_enormous_scorecards_stay_below_the_limit_and_are_counted():
     html = html_report(many([VerdictStatus.BLOCKED] * 300 + [VerdictStatus.APPROVED] * 200, 60))
     assert REPORT.hold(html)
@@ -307,6 +308,7 @@ def few_cases(card):
 @pytest.mark.browser
 @BROWSER
 @pytest.mark.parametrize("state", ["blocked", "error"])
+@pytest.mark.slow
 def test_axe_finds_no_violation_in_either_theme(page, state):
     axe = Path("node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
     for scheme in ("light", "dark"):

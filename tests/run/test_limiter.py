@@ -229,6 +229,7 @@ async def test_a_rate_that_refuses_what_exceeds_it_is_used_up():
 
 
 @pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.slow
 async def test_processes_that_know_nothing_of_each_other_share_what_a_key_permits(processes):
     """Each gives way when it is refused, as connections that share a line do."""
     took, tries, made = await throughput(300, rate=10, processes=processes)

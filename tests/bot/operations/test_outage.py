@@ -132,6 +132,7 @@ def says(bot, pull, body, *, lost):
     emit(bot, "issue_comment", bot.scene.comment(pull.number, "ada", body), lost=lost)
 
 
+@pytest.mark.slow
 def test_after_an_hour_without_github_every_open_head_has_its_verdict_within_ten_minutes(bot):
     pushed, waits = opened(bot, "pushed", lost=False), opened(bot, "waits", lost=False)
     live(bot, MINUTE)

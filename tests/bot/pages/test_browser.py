@@ -61,6 +61,7 @@ def opened(browser, width, scheme, **options):
 
 
 @pytest.mark.parametrize("staged", ["sqlite", "postgres"] if ALL else ["sqlite"], indirect=True)
+@pytest.mark.slow
 def test_every_page_fits_the_screen_and_has_no_barrier(browser, staged):
     axe = AXE.read_text(encoding="utf-8")
     with served(staged) as site:

@@ -33,6 +33,7 @@ def exported(tmp_path, *arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_the_actions_runs_become_pages_whose_links_lead_to_files(tmp_path):
     for number, card in enumerate((blocked(), blocked(), attacked("<script>x</script>"))):
         artifact(tmp_path / "artifacts", number, card)

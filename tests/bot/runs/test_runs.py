@@ -30,6 +30,7 @@ def judged(bot, words="approved", **how):
     return pull
 
 
+@pytest.mark.slow
 def test_a_superseded_run_stops_at_the_push(bot):
     bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
     pull = opened(bot)
@@ -51,6 +52,7 @@ def of_head(comment):
     return comment.splitlines()[0].removeprefix("<!-- prompt-verdict ").removesuffix(" -->")
 
 
+@pytest.mark.slow
 def test_a_second_push_is_judged_and_the_one_comment_follows(bot):
     pull = judged(bot, "approved")
     first = pull.head_sha
@@ -372,6 +374,7 @@ def test_what_judges_is_the_tip_of_base_and_not_where_it_was_when_the_pull_reque
     assert bot.evaluation.bases[-1] == tip
 
 
+@pytest.mark.slow
 def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatch):
     """They stand in a line of their own, one at a time."""
     go_on, there, most = threading.Event(), [], []

@@ -258,6 +258,7 @@ def machine(empty):
 
 
 @pytest.mark.parametrize("walk", range(WALKS))
+@pytest.mark.slow
 def test_never_a_success_on_something_that_was_not_evaluated_or_approved(template, walk):
     phases = (Phase.generate, Phase.shrink) if WALKS == 1 else (Phase.generate,)
     walked = settings(
@@ -367,6 +368,7 @@ def quiet():
 
 
 @pytest.mark.parametrize("breaks", BREAKS, ids=lambda one: one.__name__)
+@pytest.mark.slow
 def test_what_breaks_a_rule_is_seen(template, monkeypatch, breaks):
     breaks(monkeypatch)
     walked = settings(

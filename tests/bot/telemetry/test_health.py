@@ -67,6 +67,7 @@ def test_a_damaged_queue_is_begun_anew_and_a_sound_one_kept(tmp_path, content):
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == ([("t",)] if content is None else [])
 
 
+@pytest.mark.slow
 def test_a_damaged_database_says_what_to_do(tmp_path):
     path = tmp_path / "bot.sqlite3"
     records = Records(str(path))
@@ -84,6 +85,7 @@ def test_a_damaged_database_says_what_to_do(tmp_path):
     assert "restore the backup" in done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_the_readiness_page_names_what_the_worker_cant_use(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "outcomes.sqlite3").write_bytes(b"no database" * 1000)
