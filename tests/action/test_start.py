@@ -14,6 +14,8 @@ from tests.action.test_outputs import parse_outputs
 from tests.action.triage import BROKEN, CONFIG, FILES, PROMPT, REWORDED
 from tests.fakes.github import Scene
 
+pytestmark = pytest.mark.slow
+
 READ = {"contents": "read", "pull_requests": "read", "statuses": "read", "actions": "read"}
 TRIAGE = "prompts/triage.prompt.yml"
 

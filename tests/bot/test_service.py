@@ -22,6 +22,8 @@ from tests.bot.served import SECRET, headers_for, settings_for
 from tests.fakes.github import FakeGitHub
 from tests.faults import ALL
 
+pytestmark = pytest.mark.slow
+
 BODY = b'{"zen": "Keep it logically awesome."}'
 
 
@@ -43,7 +45,6 @@ def kept(folder):
         records.close()
 
 
-@pytest.mark.slow
 def test_three_settings_start_everything_and_a_signal_stops_it(tmp_path):
     with running(tmp_path, PROMPTVERDICT_WEBHOOK_SECERT=SECRET) as bot:
         assert post(bot.url).status_code == 202
@@ -73,7 +74,6 @@ def test_who_is_stopped_while_it_is_being_loaded_is_gone_at_once(tmp_path, loadi
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.2] if ALL else [0.2])
-@pytest.mark.slow
 def test_who_is_stopped_while_it_starts_to_work_ends_in_order(tmp_path, after_s):
     with FakeGitHub(tmp_path) as github, running(tmp_path, PROMPTVERDICT_API_URL=github.api_url) as bot:
         bot.until("listening")
@@ -84,7 +84,6 @@ def test_who_is_stopped_while_it_starts_to_work_ends_in_order(tmp_path, after_s)
         assert bot.lines[-1]["event"] == "stopped"
 
 
-@pytest.mark.slow
 def test_what_was_acknowledged_survives_a_kill_in_the_next_moment(tmp_path):
     with running(tmp_path, "web") as bot:
         for n in range(50):
@@ -94,7 +93,6 @@ def test_what_was_acknowledged_survives_a_kill_in_the_next_moment(tmp_path):
     assert len(kept(tmp_path)) == 50
 
 
-@pytest.mark.slow
 def test_web_and_worker_are_two_processes_on_one_database(tmp_path):
     with running(tmp_path, "web") as web, running(tmp_path, "worker", PROMPTVERDICT_SLOT="two") as worker:
         assert post(web.url).status_code == 202
@@ -105,7 +103,6 @@ def test_web_and_worker_are_two_processes_on_one_database(tmp_path):
         assert not any(line["event"] == "working" for line in web.lines)
 
 
-@pytest.mark.slow
 def test_who_sends_slowly_does_not_keep_it_from_stopping(tmp_path):
     with running(tmp_path, "web") as bot:
         port = int(bot.url.rpartition(":")[2])

@@ -21,6 +21,8 @@ from tests.fakes.llm import FakeLlm
 from tests.faults import ALL
 from tests.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MODEL = "{{provider: openai, model: m, base_url: '{url}/v1', api_key_env: HOUSE_KEY, price: {{input: 1, output: 4}}}}"
 CONFIG = """\
@@ -160,7 +162,6 @@ def untimed(card):
     return card
 
 
-@pytest.mark.slow
 async def test_killed_at_any_moment_it_goes_on_where_it_was_and_says_the_same(house):
     house.triage(WORSE)
     calm = await house.check(store="calm")
@@ -235,7 +236,6 @@ async def test_a_clock_that_is_set_back_pays_for_nothing_again(house):
         ("[[401]] Sort", "api_key_env"),
     ],
 )
-@pytest.mark.slow
 async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(house, prompt, says):
     house.triage(prompt, number=12, timeout_s=0.3)
     ran = await house.check()
@@ -254,7 +254,6 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
     ],
     ids=["silent", "hangs up", "NaN"],
 )
-@pytest.mark.slow
 async def test_a_judge_that_gives_no_grades_decides_nothing(house, rubric, code, says):
     config = JUDGED.format(model=MODEL.format(url=house.fake.url), timeout_s=0.3)
     files = {"promptverdict.yaml": config, "letter.txt": PROMPT, "cases.jsonl": CASES}

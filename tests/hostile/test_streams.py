@@ -9,6 +9,8 @@ import pytest
 from tests.end_to_end.conftest import PATH, PROMPT, run_command
 from tests.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 REWORDED = PROMPT.replace("You sort support tickets", "You assign support tickets")
 ODD = "::error::x"

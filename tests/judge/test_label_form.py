@@ -13,6 +13,8 @@ from schemas.rubrics import Dimension, Rubric, SampleAnswer
 from tests.render.surfaces import hostile_texts
 from tests.render.test_html import BROWSER, CHROMIUM, Tags
 
+pytestmark = pytest.mark.slow
+
 RUBRIC = Rubric(
     dimensions={
         "tone": Dimension(description="Whether it is kind.", anchors={5: "kind", 1: "rude"}),

@@ -33,6 +33,8 @@ from tests.providers.test_canary import leaks
 from tests.run.conftest import store
 from tests.run.laboratory import PRICE, experiment
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["store"]
 
 ROOT = Path(__file__).parents[2]

@@ -31,6 +31,8 @@ from tests.render.scorecards import (
 )
 from tests.render.surfaces import hostile_texts, page
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = "<@team|💥>`\n" * 100_000
 ORDER = tuple(VerdictStatus)
 

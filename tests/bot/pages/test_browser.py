@@ -21,6 +21,7 @@ AXE = Path("node_modules/axe-core/axe.min.js")
 VIEWS = ((390, "dark"), (1_012, "light"))
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists() or not AXE.exists(), reason="Chromium or axe-core is not installed"),
 ]
@@ -61,7 +62,6 @@ def opened(browser, width, scheme, **options):
 
 
 @pytest.mark.parametrize("staged", ["sqlite", "postgres"] if ALL else ["sqlite"], indirect=True)
-@pytest.mark.slow
 def test_every_page_fits_the_screen_and_has_no_barrier(browser, staged):
     axe = AXE.read_text(encoding="utf-8")
     with served(staged) as site:

@@ -8,6 +8,8 @@ from engine.publishing.check_names import NAME, check_name, is_ours
 from tests.bot.scripted import GATE, PROMPT
 from tests.fakes.github.state import Pull
 
+pytestmark = pytest.mark.slow
+
 
 def opened(bot, base, words="approved", branch="change"):
     prompt = {PROMPT: f"Sort the ticket of {bot.scene.repository.full_name}, {words}.\n"}
