@@ -104,7 +104,7 @@ async def main() -> None:
     folder = parser.parse_args().folder
     evaluator, scored, right = ToolCalls(), Counter[str](), Counter[str]()
 
-    async def nobody(*_: object):
+    async def no_judge(*_: object):
         raise AssertionError("no judge is asked")
 
     for path in sorted(folder.glob("*.json")):
@@ -122,7 +122,7 @@ async def main() -> None:
             for kind, calls, is_right in variants(answer, random.Random(row["id"])):
                 written = json.dumps([{"name": name, "arguments": arguments} for name, arguments in calls])
                 scored[kind] += 1
-                right[kind] += (await evaluator.score(case, written, nobody))[0].value == is_right
+                right[kind] += (await evaluator.score(case, written, no_judge))[0].value == is_right
     for kind, number in scored.items():
         print(f"{kind:20} {right[kind]:6,} of {number:,} scored as they should")
 

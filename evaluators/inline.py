@@ -16,7 +16,8 @@ from pydantic import JsonValue
 
 from evaluators.generation import RubricJudge
 from evaluators.judging import Fence, Reading, ask_judge, judge_request
-from evaluators.labels import LabelReader, label_key
+from evaluators.label_keys import label_key
+from evaluators.labels import LabelReader
 from evaluators.parts import Scores, finding
 from evaluators.text import shown
 from schemas.config import ModelConfig

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluators.labels import LabelReader, label_key
+from evaluators.label_keys import label_key
+from evaluators.labels import LabelReader
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
 

@@ -37,15 +37,18 @@ from evaluators.label_denials import (
 )
 from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
 from evaluators.label_index import LabelIndex, Mention
-from evaluators.text import fold, fold_words, normalised, one_line, shown, without_fence, without_reasoning
-
-_RANKED_KEYS = (
-    *("label", "labels", "category", "categories", "class", "classes", "classification", "answer", "answers"),
-    *("prediction", "decision", "choice", "verdict", "intent", "intents", "topic", "topics", "tag", "tags", "type"),
-    *("sentiment", "queue", "route", "priority", "severity", "result", "output", "grade", "rating", "score"),
+from evaluators.label_keys import (
+    ANSWER_KEYS,
+    CAMEL,
+    camel_key,
+    has_answer_key,
+    is_answer_key,
+    label_key,
+    rejects_labels,
+    stated_texts,
 )
-"""Words that announce an answer, the clearest first."""
-_KEYS = frozenset(_RANKED_KEYS)
+from evaluators.text import fold_words, normalised, shown, without_fence, without_reasoning
+
 _MARKUP = re.compile(
     r"<!--.{0,400}?-->|<\|[^|<>]{1,40}\|>|</?[a-z][^<>]{0,200}>|(?<=\])\([^()\s]{0,400}\)", re.IGNORECASE | re.DOTALL
 )
@@ -62,7 +65,6 @@ _BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
 _MARKER = re.compile(r"(.{1,60}?)\s*(?::|=>|=|->|→)\s*(.*)")
 _MARKER_IS = re.compile(r"(.{1,60}?)\s+(?:is|are)\b\s*(.*)")
 _TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
 _SIGNS = ("-", "–", "−", ".")
@@ -93,11 +95,6 @@ def _unread(body: str, reading: JsonReading) -> LabelReading | None:
     return _CUT_OFF if _is_cut_off(body) else None
 
 
-def label_key(label: str) -> str:
-    """Returns the spelling by which labels are compared. Equal keys are the same label."""
-    return one_line(label)
-
-
 class LabelReader:
     """Reads labels of one set from free text. The caller must not pass two labels with the same ``label_key``."""
 
@@ -110,7 +107,7 @@ class LabelReader:
         self._plain = {bare(spelling): label for spelling, label in spellings}
         # "technicalSupport" is two words to people, unless another label already has that spelling.
         self._by_key |= {
-            key: label for spelling, label in spellings if (key := _camel_key(spelling)) not in self._by_key
+            key: label for spelling, label in spellings if (key := camel_key(spelling)) not in self._by_key
         }
         self._by_spelling = self._plain | self._by_key
         # Longer texts are prose, and searching them for an exact label would be slow.
@@ -124,7 +121,7 @@ class LabelReader:
         if len(text) > self._longest or text.rstrip(_EDGES_BUT_QUESTION).endswith(("?", "？")):
             return None
         found = self._exact(label_key(text))
-        return self._exact(_camel_key(text)) if found is None and _CAMEL.search(text) else found
+        return self._exact(camel_key(text)) if found is None and CAMEL.search(text) else found
 
     def _exact(self, key: str) -> str | None:
         if key in self._by_key:
@@ -217,7 +214,7 @@ class LabelReader:
             return _unread(body, reading)
         if (flagged := flagged_map(reading.value, self.exactly)) is not None:
             return self._one(flagged)
-        answers = _stated(reading.value)
+        answers = stated_texts(reading.value)
         if not answers:
             return self._one(self._labels_in(whole.value)) if isinstance(whole.value, dict) else None
         return self._one({self.exactly(answer) or answer for answer in answers})
@@ -225,18 +222,18 @@ class LabelReader:
     def _labels_in(self, answer: dict[str, JsonValue]) -> set[str]:
         """Without a telling key, a value counts only if it is a label and nothing else, and its key doesn't reject."""
         # `{"label": null}` answers that there is none, whatever stands beside it.
-        if _has_key(answer):
+        if has_answer_key(answer):
             return set()
         exact = (
             self.exactly(value)
             for key, value in answer.items()
-            if isinstance(value, str) and not REJECTED_KEY.search(_camel_key(key[:80]))
+            if isinstance(value, str) and not REJECTED_KEY.search(camel_key(key[:80]))
         )
         return {label for label in exact if label is not None}
 
     def _one_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
-        tagged = [match[2] for match in _TAG.finditer(words) if _KEYS & set(match[1].split())]
+        tagged = [match[2] for match in _TAG.finditer(words) if ANSWER_KEYS & set(match[1].split())]
         # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
@@ -323,10 +320,10 @@ class LabelReader:
             return LabelReading(self._ordered(flagged))
         if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
             return LabelReading(None, "no label: a map from labels to something other than true and false")
-        if whole.found and _rejects(whole.value):
+        if whole.found and rejects_labels(whole.value):
             return LabelReading(None, "no label: the answer only rules out")
-        if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
-            return self._listed(_stated(reading.value))
+        if reading.found and (isinstance(reading.value, list | str) or has_answer_key(reading.value)):
+            return self._listed(stated_texts(reading.value))
         if not reading.found and _is_cut_off(body):
             return _CUT_OFF
         return None
@@ -397,54 +394,15 @@ def _member(text: str) -> Iterator[str]:
         yield member
 
 
-def _camel_key(text: str) -> str:
-    return label_key(_CAMEL.sub(" ", text))
-
-
-def _has_key(value: JsonValue) -> bool:
-    return isinstance(value, dict) and any(map(_is_json_key, value))
-
-
-def _rejects(value: JsonValue) -> bool:
-    """Returns whether a map has keys that reject labels, and none that states them."""
-    keys = [_camel_key(key[:80]) for key in value] if isinstance(value, dict) else []
-    return any(map(REJECTED_KEY.search, keys)) and not any(map(_is_key, keys))
-
-
-def _is_json_key(key: str) -> bool:
-    return _is_key(_camel_key(key[:80]))
-
-
-def _is_key(words: str) -> bool:
-    return bool(_KEYS & set(re.findall(r"[^\W_]+", words))) and not REJECTED_KEY.search(words)
-
-
-def _stated(value: JsonValue) -> list[str]:
-    """Returns the texts that a JSON answer states as its label or labels."""
-    if isinstance(value, dict):
-        by_key = {fold(key[:80]): item for key, item in value.items()}
-        # The clearest key wins: `label` beside `score` states the answer.
-        for key in _RANKED_KEYS:
-            if key in by_key:
-                return _stated(by_key[key])
-        return [text for key, item in value.items() if _is_json_key(key) for text in _stated(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _stated(item)]
-    # Labels such as "true" and "false" are compared as text.
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    return [] if value is None else [str(value)]
-
-
 def _marked(lines: Sequence[str], reader: LabelReader) -> Iterator[tuple[bool, str]]:
     """Yields values of lines such as ``category: x``, each with whether the line calls it final."""
     for position, line in enumerate(lines):
         lead = line.lstrip(_LINE_LEAD)
         match = _MARKER.match(lead)
-        if match is None or not _is_key(match[1]):
+        if match is None or not is_answer_key(match[1]):
             match = _MARKER_IS.match(lead)
         # A label may be one of the marking words itself, such as `route`. Its line then marks nothing.
-        if match is None or not _is_key(match[1]) or reader.exactly(match[1]) is not None:
+        if match is None or not is_answer_key(match[1]) or reader.exactly(match[1]) is not None:
             continue
         # Some models write the label on the line below the marker.
         value = match[2].strip() or " ".join(lines[position + 1 : position + 2])

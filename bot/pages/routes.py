@@ -1,4 +1,4 @@
-"""Every page: its address, and who may see it. A repository that a reader may not see is a 404 on each of them."""
+"""The routes of the pages. Every route answers 404 for a repository that the reader has no access to."""
 
 from __future__ import annotations
 

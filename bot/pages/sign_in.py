@@ -95,8 +95,8 @@ class SignIn:
             # Only now, with an answer of GitHub: otherwise anyone could fill the table.
             if not self._records.use_sign_in(hash_of(nonce), self._clock.utc() + timedelta(seconds=MINUTES_10)):
                 return self._refused(SIGN_IN_AGAIN)
-            # Always a new session: one that somebody else knows, or had put into this browser, must not become this
-            # person's.
+            # Always a new session. An attacker may know the old one, or have planted it in this browser. It must not
+            # become this person's.
             cookie = self._access.open(tokens, request.cookies.get(COOKIE))
         except HostError as error:
             log.warning("sign-in refused", why=str(error))

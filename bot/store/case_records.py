@@ -208,7 +208,7 @@ class CaseRows(NamedTuple):
 def case_rows(card: LineageCard, texts: Sequence[PackedTexts]) -> list[CaseRows]:
     """Returns the rows of the cases of an experiment, those that need a look first.
 
-    Made before the transaction: compressing 100,000 cases takes seconds, in which nobody else could write.
+    Made before the transaction: compressing 100,000 cases takes seconds, and would block all other writers.
     """
     by_id = {one.id: one for one in texts}
     return [

@@ -1,1 +1,1 @@
-"""The HTML of pages about runs and prompts: templates and one stylesheet. Who may see them is decided elsewhere."""
+"""The HTML of pages about runs and prompts: templates and one stylesheet. bot/pages checks who may see them."""
