@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
+from bot.hub.hub_service import HubService
+from bot.hub.promotion_steps import PromotionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
+from bot.runs.default_branch import DefaultBranch
 from bot.runs.execution import Execution
 from bot.runs.intent_handler import IntentHandler
 from bot.runs.moved_bases import BaseMoves
 from bot.runs.reconciler import Reconciler
 from bot.runs.run_queue import RunQueue
+from bot.runs.steps_by_kind import StepsByKind
 from bot.store.async_records import AsyncRecords
+from bot.store.values import RunKind
 from bot.telemetry.health import Health, writable
 from bot.webhooks.delivery_processor import DeliveryProcessor
 
@@ -75,6 +80,9 @@ class Worker:
             },
         )
         publisher = VerdictPublisher(records, app, settings.server_url, clock, self._page_of)
+        branch = DefaultBranch(app, sources)
+        self._hub = HubService(records, branch, clock)
+        promotions = PromotionSteps(records, evaluation, branch, app, clock, self._page_of)
         execution = Execution(
             records,
             evaluation,
@@ -84,8 +92,12 @@ class Worker:
             metrics=metrics,
             health=self._health,
         )
+        steps = StepsByKind(
+            records,
+            {RunKind.PULL_REQUEST: execution, RunKind.QUEUE: execution, RunKind.PROMOTION: promotions},
+        )
         self.run_queue = RunQueue(
-            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=execution
+            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=steps
         )
         self.reconciler = Reconciler(
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
@@ -103,8 +115,9 @@ class Worker:
             coverage,
             slot=settings.slot,
             clock=clock,
-            give_up=execution.give_up,
+            give_up=steps.give_up,
             keep_house=self._keep_house,
+            start_promotions=partial(promotions.start, self.run_queue),
             metrics=metrics,
             health=self._health,
         )
@@ -143,7 +156,7 @@ class Worker:
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         read = partial(self._sources.read, repo)
         records, now = self._records.blocking, self._clock.utc
-        context = CommandContext(records, host, self.reconciler, read, now, self._rate_limit, self._page_of)
+        context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
         return await answer(command, context)
 
     async def _keep_house(self, at: datetime) -> None:

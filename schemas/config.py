@@ -253,6 +253,13 @@ class Uncovered(StrEnum):
     IGNORE = "ignore"
 
 
+class TagsConfig(Value):
+    """Rules for the tags of the hub."""
+
+    immutable: tuple[Annotated[str, Field(pattern=r"^[a-z*][a-z0-9._*-]{0,62}$")], ...] = ()
+    """Tags that never move once they have a version, such as ``v*``."""
+
+
 class Config(Value):
     """One ``promptverdict.yaml``."""
 
@@ -278,3 +285,5 @@ class Config(Value):
     """The effect of a changed file that looks like a prompt and belongs to no lineage."""
     lineages: dict[Name, LineageConfig] = {}
     """The prompts that are gated, by name."""
+    tags: TagsConfig = TagsConfig()
+    """Tags of the hub, whose versions applications read."""

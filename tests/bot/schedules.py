@@ -293,7 +293,7 @@ class Town:
         reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
 
         async def reply(posted):
-            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock))
+            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None))
 
         coverage = Coverage(records, App, self.queue, clock)
         handler = IntentHandler(records, reconciler, coverage, handle_command=reply, clock=clock)
