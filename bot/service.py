@@ -127,8 +127,9 @@ class Service:
             webhook=self._web,
         )
         if self._web:
-            from bot.site import add_pages
+            from bot.site import add_hub, add_pages
 
+            add_hub(app, records, self._settings, SystemClock())
             add_pages(app, records, self._settings, SystemClock())
         listener = Listener(app, self._listening)
         try:

@@ -51,6 +51,27 @@ def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock) 
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
 
 
+def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock) -> None:
+    """Adds the routes from which applications read promoted versions, and with which maintainers move tags."""
+    from functools import partial
+
+    from adapters.github.sign_in import person_of
+    from adapters.github.transport import new_session
+    from bot.hub.hub_service import HubService
+    from bot.hub.managing import HubManaging
+    from bot.hub.reading import HubReading
+    from bot.runs.default_branch import DefaultBranch
+    from bot.worker import app_and_sources
+
+    hub = HubService(records, DefaultBranch(*app_and_sources(settings)), clock)
+    person = partial(
+        person_of, api_url=settings.api_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle,
+        session=new_session(settings.proxy),
+    )  # fmt: skip
+    HubReading(records, clock).add_to(app)
+    HubManaging(records, hub, person, clock).add_to(app)
+
+
 def facts_of(settings: Settings) -> Facts:
     """Returns what pages show of the operator's settings. No secret is among them."""
     caps = settings.caps

@@ -82,7 +82,7 @@ class Worker:
         publisher = VerdictPublisher(records, app, settings.server_url, clock, self._page_of)
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
-        promotions = PromotionSteps(records, evaluation, branch, app, clock, self._page_of)
+        promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
         execution = Execution(
             records,
             evaluation,
@@ -186,6 +186,15 @@ def assemble(
 ) -> Worker:
     """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
+
+    app, sources = app_and_sources(settings, sleep)
+    clock = clock or SystemClock()
+    made = evaluation(settings, records, sources, clock)
+    return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
+
+
+def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> tuple[GitHubApp, SourceCache]:
+    """Returns the App and its copies of repositories."""
     from adapters.github.app import GitHubApp
     from bot.runs.source_cache import SourceCache
 
@@ -197,9 +206,7 @@ def assemble(
         ca_bundle=settings.ca_bundle,
         sleep=sleep,
     )
-    clock = clock or SystemClock()
     sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )
-    made = evaluation(settings, records, sources, clock)
-    return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
+    return app, sources

@@ -57,8 +57,9 @@ class HubService:
         """Asks for a promotion. A worker then measures it; equal content and a first version move at once.
 
         ``source`` is another tag, or the first digits of a version's digest; ``None`` is the default branch. Reads the
-        default branch in any case, whose configuration says which tags are immutable. The same ``request`` twice is the same promotion. Raises UsageError for a prompt, tag or
-        version that there isn't, and HostError and SourceError if GitHub doesn't answer.
+        default branch in any case, whose configuration says which tags are immutable. The same ``request`` twice is the
+        same promotion. Raises UsageError for a prompt, tag or version that there isn't, and HostError and SourceError
+        if GitHub doesn't answer.
         """
         at = self._clock.utc()
         candidate = self._candidate(repo, lineage, tag, source)

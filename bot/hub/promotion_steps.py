@@ -44,6 +44,7 @@ class PromotionSteps:
         evaluation: Evaluation,
         branch: DefaultBranch,
         app: GitHubApp,
+        *,
         clock: Clock,
         page_of: Callable[[Run], str | None],
     ) -> None:

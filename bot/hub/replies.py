@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands.replies import said
 from bot.store.hub_values import MoveKind, PromotionState
 from engine.render.encode import prose
 from engine.render.links import link
@@ -44,14 +43,14 @@ def short(digest: str) -> str:
 def result_text(promotion: Promotion, card: Scorecard | None, page: str | None) -> str:
     """Returns the result of a promotion, for a comment. ``card`` is its scorecard, ``page`` its address."""
     names = f"`{promotion.lineage}` to `{promotion.tag}`: `{short(promotion.to_digest)}`."
-    parts = [said(f"{HEADINGS[promotion.state]} {names}")]
+    parts = [prose(f"{HEADINGS[promotion.state]} {names}")]
     if promotion.outcome:
         parts.append(prose(promotion.outcome, 1_000))
     reasons = [reason.sentence for one in (card.lineages if card else ()) for reason in one.reasons]
     parts += [f"- {prose(sentence, 500)}" for sentence in reasons[:5]]
     if promotion.state is PromotionState.BLOCKED:
         parts.append(
-            said(
+            prose(
                 f"The tag did not move. To move it anyway, a maintainer comments `/verdict promote-anyway "
                 f"{promotion.id} <reason>`; the audit log keeps who and why."
             )
@@ -70,10 +69,10 @@ def moved_text(move: TagMove) -> str:
 def tags_text(moves: Sequence[TagMove]) -> str:
     """Returns the tags as a list."""
     if not moves:
-        return said("No prompt has a tag yet. A maintainer comments `/verdict promote <lineage> <tag>`.")
+        return prose("No prompt has a tag yet. A maintainer comments `/verdict promote <lineage> <tag>`.")
     lines = [
         f"`{move.lineage}` `{move.tag}`: `{short(move.to_digest)}`, {MADE_BY[move.kind]} by `{move.by}` on "
         f"{move.at:%Y-%m-%d %H:%M} UTC"
         for move in moves
     ]
-    return "\n".join(f"- {said(line)}" for line in lines)
+    return "\n".join(f"- {prose(line)}" for line in lines)

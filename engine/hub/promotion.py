@@ -13,8 +13,11 @@ from schemas.errors import ConfigError, UsageError
 from schemas.scorecard import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from schemas.config import Config, ModelConfig
     from schemas.hub import HubModel, HubPrompt
+    from schemas.prompts import PromptFile
 
 
 def promotion(today: Detection, before: HubPrompt, after: HubPrompt) -> Detection:
@@ -36,7 +39,6 @@ def _change(found: LineageChange, config: Config, before: HubPrompt, after: HubP
     gate, run, budget = settings_of(config, found.config)
     old, new = prompt_of(before), prompt_of(after)
     pairs = _pairs(config, before, after)
-    same = old.text == new.text
     return found.model_copy(
         update={
             "gate": gate,
@@ -47,17 +49,23 @@ def _change(found: LineageChange, config: Config, before: HubPrompt, after: HubP
             "unreadable": None,
             "reference": None,
             "models": pairs,
-            "changes": (
-                *(() if same else (Change(kind="prompt", detail=after.path),)),
-                *(Change(kind="model", detail=f"{one.baseline_name} → {one.name}") for one in pairs if one.swapped),
-                *(Change(kind="parameters", detail=f"parameters of the model {one.name}") for one in pairs if not one.swapped and one.baseline != one.candidate),
-            ),
+            "changes": _changes(old, new, pairs),
             "endings": (),
             "diff": diff_prompts(old, new),
             "texts": {},
             "measured": True,
         }
     )
+
+
+def _changes(old: PromptFile, new: PromptFile, pairs: Sequence[ModelPair]) -> tuple[Change, ...]:
+    changed = [Change(kind="prompt", detail=new.path)] if old.text != new.text else []
+    for one in pairs:
+        if one.swapped:
+            changed.append(Change(kind="model", detail=f"{one.baseline_name} → {one.name}"))
+        elif one.baseline != one.candidate:
+            changed.append(Change(kind="parameters", detail=f"parameters of the model {one.name}"))
+    return tuple(changed)
 
 
 def _pairs(config: Config, before: HubPrompt, after: HubPrompt) -> tuple[ModelPair, ...]:
