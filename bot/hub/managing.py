@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from adapters.github.refusals import TokenUnknown
 from bot.hub.hub_service import LONGEST_REASON, Asker
 from bot.hub.reading import Refusal, json_response, refused
 from bot.hub.tokens import new_token, token_hash
@@ -118,7 +119,7 @@ class HubManaging:
         for method, path, role, work in routes:
             app.add_route(path, self._endpoint(role, work), methods=[method], include_in_schema=False)
 
-    def _endpoint(self, role: Role, work: Callable[[_Call], Response]) -> Callable[[Request], object]:
+    def _endpoint(self, role: Role, work: Callable[[_Call], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             body = b""
             async for part in request.stream():
@@ -136,21 +137,15 @@ class HubManaging:
             return refused(refusal)
         except ValidationError as error:
             return refused(Refusal(400, f"the body is wrong at {invalid_field(error)}", "see docs/hub.md"))
-        except StoreError as error:
-            log.error("not managed", why=str(error))
-            return refused(Refusal(503, "the database did not answer", "try again in a moment"), retry_after=5)
-        except HostError as error:
-            return refused(Refusal(502, f"GitHub did not answer: {error.what}", error.hint or "try again"))
         except PromptVerdictError as error:
-            return refused(Refusal(409, error.what, error.hint or ""))
+            log.warning("not managed", why=str(error))
+            return refused(_refusal(error))
 
     def _call(self, request: Request, body: bytes, least: Role) -> _Call:
         """Returns the request of a person with at least this role. Raises Refusal: what one may not see isn't there."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or token.startswith("pv_"):
-            raise Refusal(
-                401, "a GitHub token is missing", "set GITHUB_TOKEN to a token of yours; read tokens only read"
-            )
+            raise Refusal(401, "a GitHub token is missing", "set GITHUB_TOKEN to your token; read tokens only read")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
         repo = self._records.repository_named(named)
         person = self._person(token)
@@ -242,3 +237,16 @@ class HubManaging:
 def _move(move: TagMove) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = json.loads(move.model_dump_json(exclude={"repository_id", "request"}))
     return found
+
+
+def _refusal(error: PromptVerdictError) -> Refusal:
+    """Returns what is answered to an error: ours, GitHub's or the caller's."""
+    match error:
+        case StoreError():
+            return Refusal(503, "the database did not answer", "try again in a moment")
+        case TokenUnknown():
+            return Refusal(401, "GitHub does not know this token", "set GITHUB_TOKEN to one that works")
+        case HostError():
+            return Refusal(502, f"GitHub did not answer: {error.what}", error.hint or "try again")
+        case _:
+            return Refusal(409, error.what, error.hint or "")

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -65,7 +65,7 @@ class HubReading:
         ):
             app.add_route(path, self._endpoint(answer), methods=["GET"], include_in_schema=False)
 
-    def _endpoint(self, answer: Callable[[Request], Response]) -> Callable[[Request], object]:
+    def _endpoint(self, answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             if self._threads.statistics().tasks_waiting >= MOST_WAITING:
                 return refused(Refusal(429, "too many requests at once", "try again in a moment"), retry_after=2)
@@ -111,11 +111,11 @@ class HubReading:
         """Returns what the request's token reads. Raises Refusal; another repository's name is not found."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         owner = self._reader(token) if scheme.lower() == "bearer" else None
-        named = f"{request.path_params['owner']}/{request.path_params['name']}"
-        if owner.repo.full_name.lower() != named.lower() if owner else False:
-            raise Refusal(404, "the token reads another repository", "make a token on this repository's tags page")
         if owner is None:
             raise Refusal(401, "a read token is missing or unknown", "send Authorization: Bearer pv_…")
+        named = f"{request.path_params['owner']}/{request.path_params['name']}"
+        if owner.repo.full_name.lower() != named.lower():
+            raise Refusal(404, "the token reads another repository", "make a token for this repository")
         return owner
 
     def _reader(self, token: str) -> TokenOwner | None:
@@ -146,9 +146,7 @@ class HubReading:
     def _asked(self, at: int, lineage: str, version: str | None, label: str | None) -> HubVersion:
         if version is not None:
             number = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0
-            found = next(
-                (one for one in self._records.hub_versions(at, lineage, limit=10_000) if one.number == number), None
-            )
+            found = self._records.hub_version_numbered(at, lineage, number)
         else:
             move = self._records.current_move(at, lineage, label or DEFAULT_LABEL)
             found = self._records.hub_version(at, move.to_digest, lineage) if move else None

@@ -43,6 +43,17 @@ class HubRecords:
             row = session.exec(of.limit(1)).first()
         return None if row is None else _version(row)
 
+    def hub_version_numbered(self, repository_id: int, lineage: str, number: int) -> HubVersion | None:
+        """Returns a version of a prompt by its number."""
+        of = select(HubVersions).where(
+            col(HubVersions.repository_id) == repository_id,
+            col(HubVersions.lineage) == lineage,
+            col(HubVersions.number) == number,
+        )
+        with self._database.reading() as session:
+            row = session.exec(of).first()
+        return None if row is None else _version(row)
+
     def hub_versions(self, repository_id: int, lineage: str, *, limit: int = 100) -> list[HubVersion]:
         """Returns the versions of a prompt, newest first."""
         of = select(HubVersions).where(
