@@ -150,8 +150,7 @@ class HubRecords:
             if there is not None:
                 return _promotion(there)
             _kept(session, repo.repository_id, candidate, promotion.asked_at)
-            row = Promotions.model_validate(promotion.model_dump(mode="json", exclude={"id", "asked_at", "ended_at"}))
-            row.asked_at, row.ended_at = promotion.asked_at, promotion.ended_at
+            row = Promotions(**promotion.model_dump(exclude={"id", "state"}), state=promotion.state.value)
             session.add(row)
             session.flush()
             return _promotion(row)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from schemas.hub import HubPrompt
 
-_PLAIN = re.compile(r"\{\{[ \t]*(?P<name>[A-Za-z_]\w*)[ \t]*\}\}", re.ASCII)
-"""The variables that the SDK fills in."""
-_LOGIC = re.compile(r"\{[%{#]")
+_FILLED = re.compile(r"\{\{(?P<name>.*?)\}\}", re.DOTALL)
+"""What the SDK fills in: any text between double braces, without the blanks around it."""
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_ESCAPES = {"{{": "{", "}}": "}", "$$": "$"}
 
 
 def langfuse_prompt(version: HubPrompt, number: int, labels: Sequence[str]) -> dict[str, JsonValue]:
@@ -49,25 +50,26 @@ def langfuse_prompt(version: HubPrompt, number: int, labels: Sequence[str]) -> d
 
 
 def _converted(version: HubPrompt, content: str) -> str:
+    """Returns a message in which the SDK fills in the same variables, and nothing else."""
     if version.roles is not None or version.defaults:
         raise _refused(version, "its format has roles in the text, or values for missing variables")
     if version.dialect in LOGICAL:
-        rest = _PLAIN.sub("", content)
-        if _LOGIC.search(rest):
+        names = [found["name"].strip() for found in _FILLED.finditer(content)]
+        if not all(map(_NAME.fullmatch, names)) or "{%" in content or "{#" in content or "{{{" in content:
             raise _refused(version, "its template has logic")
         return content
+    names = list(names_in(content, version.dialect))
+    converted = PATTERNS[version.dialect].sub(_variable, content)
     # A text that only looks like a variable would be filled in by the SDK, although the gate left it alone.
-    kept = PATTERNS[version.dialect].sub("", content)
-    if _PLAIN.search(kept) or "{{" in kept:
-        raise _refused(version, "its text has double braces that are not variables")
-    if any(not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names_in(content, version.dialect)):
-        raise _refused(version, "a variable's name has other characters than letters, digits and underscores")
+    seen = [found["name"].strip() for found in _FILLED.finditer(converted)]
+    if seen != names or converted.count("{{") != len(names) or not all(map(_NAME.fullmatch, names)):
+        raise _refused(version, "it has double braces that are not variables, or names with other characters")
+    return converted
 
-    def variable(match: re.Match[str]) -> str:
-        name = name_of(match)
-        return f"{{{{{name}}}}}" if name is not None else {"{{": "{", "}}": "}", "$$": "$"}[match[0]]
 
-    return PATTERNS[version.dialect].sub(variable, content)
+def _variable(match: re.Match[str]) -> str:
+    name = name_of(match)
+    return _ESCAPES[match[0]] if name is None else f"{{{{{name}}}}}"
 
 
 def _refused(version: HubPrompt, why: str) -> UsageError:

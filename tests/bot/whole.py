@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from adapters.clock import SystemClock
+from bot.site import add_hub
 from bot.store.records import Records
 from bot.telemetry.metrics import Metrics
 from bot.webhooks.endpoints import create_app
@@ -66,6 +67,7 @@ class Whole:
     def web(self):
         """Listens; GitHub delivers there."""
         app = create_app(self.records, self.settings, clock=self.clock, metrics=Metrics(), wake=self._wake)
+        add_hub(app, self.records, self.settings, self.clock)
         with served(app) as address:
             self.github.hooks.append((self.app, Hook(f"{address}/webhook", SECRET, EVENTS)))
             yield address

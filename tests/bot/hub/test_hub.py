@@ -1,0 +1,177 @@
+"""The hub from a command or an API call to what an application reads: everything real but GitHub and the model."""
+
+import uuid
+
+import httpx
+import pytest
+
+from bot.hub.tokens import new_token, token_hash
+from bot.store.hub_values import MoveKind, PromotionState
+from tests.bot.whole import Whole
+from tests.end_to_end.conftest import FILES, PROMPT
+
+WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
+REWORDED = PROMPT + "\n"
+PATH = "prompts/triage.prompt.yml"
+
+
+class HubTown:
+    """A repository with the bot, a pull request to comment on, and an application with a read token."""
+
+    def __init__(self, whole, address):
+        self.whole, self.address = whole, address
+        self.repository = whole.scene.repository
+        self.pull, opened = whole.scene.open_pull({"README.md": "x"})
+        whole.emit("pull_request", opened)
+        whole.until(lambda: whole.records.current_run(self.repository.id, self.pull.number))
+        whole.quiet()
+        self.token = new_token()
+        whole.records.add_token(self.repository.id, "shop", token_hash(self.token), "mia", whole.clock.utc())
+
+    def main_has(self, text):
+        """The default branch gets another prompt."""
+        self.repository.git.commit("main", {PATH: text}, parents=("main",))
+
+    def says(self, command, by="mia"):
+        """Posts a command; the bot's answer."""
+        posted = self.whole.scene.comment(self.pull.number, by, f"/verdict {command}")
+        number = posted["comment"]["id"]
+        self.whole.emit("issue_comment", posted)
+        marker = f"<!-- prompt-verdict-answer {number}"
+        return self.whole.until(lambda: next((one for one in self.whole.comments if one.startswith(marker)), None))
+
+    def result(self, number):
+        """The comment with a promotion's result."""
+        marker = f"<!-- prompt-verdict-promotion {number}"
+        return self.whole.until(lambda: next((one for one in self.whole.comments if one.startswith(marker)), None))
+
+    def reads(self, path="tags/production", token=None, **headers):
+        given = {"authorization": f"Bearer {token or self.token}", **headers}
+        return httpx.get(f"{self.address}/v1/acme/shop/{path}", headers=given, trust_env=False)
+
+    def manages(self, method, path, by, **body):
+        """What a person sends from a command line."""
+        token = self.whole.github.user_token(by)
+        return httpx.request(
+            method, f"{self.address}/v1/acme/shop/{path}", json=body or None, trust_env=False,
+            headers={"authorization": f"Bearer {token}"},
+        )  # fmt: skip
+
+    @property
+    def production(self):
+        move = self.whole.records.current_move(self.repository.id, "triage", "production")
+        return move and move.to_digest
+
+
+@pytest.fixture
+def town(github, tmp_path):
+    whole = Whole(github, tmp_path / "data")
+    whole.move_to("acme/shop", FILES)
+    with whole.web() as address, whole.working():
+        yield HubTown(whole, address)
+    whole.records.close()
+
+
+def test_a_tag_moves_only_by_a_verdict_an_audited_override_or_a_rollback(town):
+    assert town.reads().status_code == 404
+    assert "needs the role maintain" in town.says("promote triage production", by="ada")
+    assert "Promoted" in town.says("promote triage production")
+    first, read = town.production, town.reads()
+    assert read.json()["prompts"]["triage"]["digest"] == first
+    assert town.reads(**{"if-none-match": read.headers["etag"]}).status_code == 304
+
+    assert "has this version already" in town.says("promote triage production")
+    town.main_has(WORSE)
+    assert "is measured against" in town.says("promote triage production")
+    number = town.whole.records.promotions(town.repository.id, "triage")[0].id
+    assert "Not promoted" in town.result(number)
+    blocked = town.whole.records.promotion(number)
+    assert town.production == first
+    assert town.reads(**{"if-none-match": read.headers["etag"]}).status_code == 304
+    card = town.whole.records.verdict(blocked.run_id).scorecard
+    assert (card.lineages[0].status.value, card.base.ref) == ("blocked", "production")
+
+    assert "needs the role maintain" in town.says(f"promote-anyway {blocked.id} they asked", by="ada")
+    assert "is now" in town.says(f"promote-anyway {blocked.id} the outage is worse")
+    worse = town.production
+    assert worse == blocked.to_digest != first
+    assert "nothing to override" in town.says("promote-anyway 1 again")
+    assert "is now" in town.says("rollback triage production because tickets are lost")
+    assert town.production == first
+    kinds = [move.kind for move in town.whole.records.moves(town.repository.id)]
+    assert kinds == [MoveKind.ROLLBACK, MoveKind.OVERRIDE, MoveKind.FIRST]
+    log = town.whole.records.audit_log(town.repository.id, town.pull.number)
+    assert [(one.by, one.action, one.permitted, one.reason) for one in log if "anyway" in one.action] == [
+        ("ada", "promote_anyway", False, "`promote-anyway` needs the role maintain or higher in this repository; yours is write."),
+        ("mia", "promote_anyway", True, "the outage is worse"),
+        ("mia", "promote_anyway", True, "again"),
+    ]
+    assert town.reads(f"versions/{worse}").json()["digest"] == worse
+
+
+def test_a_harmless_change_is_promoted_and_staging_feeds_production(town):
+    town.says("promote triage staging")
+    town.says("promote triage production from staging")
+    first = town.production
+    town.main_has(PROMPT.replace("You sort", "You assign"))
+    asked = town.manages("POST", "promotions", "mia", lineage="triage", tag="production", request=str(uuid.uuid4()))
+    assert asked.status_code == 202, asked.text
+    number = asked.json()["id"]
+    ended = town.whole.until(
+        lambda: (one := town.manages("GET", f"promotions/{number}", "rob").json())["state"] == "moved" and one
+    )
+    assert (town.production, ended["from_digest"]) == (ended["to_digest"], first)
+    assert town.whole.records.current_move(town.repository.id, "triage", "production").kind is MoveKind.PROMOTED
+    assert town.whole.records.current_move(town.repository.id, "triage", "staging").to_digest == first
+    back = town.manages("POST", "rollbacks", "mia", lineage="triage", tag="production", request="r" * 20)
+    assert back.json()["kind"] == "rollback"
+    assert town.manages("POST", "rollbacks", "mia", lineage="triage", tag="production", request="r" * 20).json() == back.json()
+    assert town.production == first
+    states = {one.state for one in town.whole.records.promotions(town.repository.id, "triage")}
+    assert states == {PromotionState.MOVED}
+
+
+ASKED = {"lineage": "triage", "tag": "production", "request": "x" * 16}
+
+
+def test_roles_and_bodies_are_checked(town):
+    town.repository.private = True
+    for by, method, path, body, status in (
+        ("rob", "POST", "promotions", ASKED, 403),
+        ("ada", "POST", "rollbacks", ASKED, 403),
+        ("stranger", "GET", "moves", {}, 404),
+        ("rob", "GET", "moves", {}, 200),
+        ("mia", "POST", "promotions", ASKED | {"lineage": "nothing"}, 409),
+        ("mia", "POST", "promotions", ASKED | {"source": "nowhere"}, 409),
+        ("mia", "POST", "promotions", ASKED | {"tag": "Not a tag"}, 400),
+        ("mia", "POST", "promotions", ASKED | {"more": 1}, 400),
+        ("mia", "POST", "promotions", {"lineage": "x" * 20_000}, 413),
+        ("mia", "POST", "rollbacks", ASKED, 409),
+        ("mia", "POST", "promotions/7/override", {"reason": "x", "request": "x" * 16}, 409),
+        ("rob", "POST", "tokens", {"name": "x"}, 403),
+        ("mia", "POST", "tokens", {"name": "x"}, 201),
+    ):
+        answer = town.manages(method, path, by, **body)
+        assert answer.status_code == status, (by, path, answer.text)
+        assert status < 300 or set(answer.json()) == {"error", "hint"}
+    assert town.production is None
+
+
+def test_a_read_token_moves_nothing_and_reads_one_repository(town):
+    town.says("promote triage production")
+    assert town.reads(token="pv_" + "a" * 43).status_code == 401
+    for method, path in (("POST", "promotions"), ("POST", "rollbacks"), ("POST", "tokens"), ("GET", "moves")):
+        answer = httpx.request(
+            method, f"{town.address}/v1/acme/shop/{path}", headers={"authorization": f"Bearer {town.token}"},
+            json={"lineage": "triage", "tag": "production", "request": "x" * 16}, trust_env=False,
+        )  # fmt: skip
+        assert answer.status_code == 401
+    other = httpx.get(
+        f"{town.address}/v1/acme/other/tags/production", headers={"authorization": f"Bearer {town.token}"},
+        trust_env=False,
+    )  # fmt: skip
+    assert other.status_code == 404
+    made = town.manages("POST", "tokens", "mia", name="second").json()
+    assert town.reads(token=made["token"]).status_code == 200
+    assert town.manages("DELETE", f"tokens/{made['id']}", "mia").status_code == 204
+    assert town.reads(token=made["token"]).status_code == 401
