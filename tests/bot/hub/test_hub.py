@@ -1,5 +1,6 @@
 """The hub from a command or an API call to what an application reads: everything real but GitHub and the model."""
 
+import json
 import uuid
 
 import httpx
@@ -8,7 +9,8 @@ import pytest
 from bot.hub.tokens import new_token, token_hash
 from bot.store.hub_values import MoveKind, PromotionState
 from tests.bot.whole import Whole
-from tests.end_to_end.conftest import FILES, PROMPT
+from tests.end_to_end.conftest import FILES, PROMPT, run_command
+from tests.repositories import Repository
 
 WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
 REWORDED = PROMPT + "\n"
@@ -18,8 +20,8 @@ PATH = "prompts/triage.prompt.yml"
 class HubTown:
     """A repository with the bot, a pull request to comment on, and an application with a read token."""
 
-    def __init__(self, whole, address):
-        self.whole, self.address = whole, address
+    def __init__(self, whole, address, home):
+        self.whole, self.address, self.home = whole, address, home
         self.repository = whole.scene.repository
         self.pull, opened = whole.scene.open_pull({"README.md": "x"})
         whole.emit("pull_request", opened)
@@ -57,6 +59,11 @@ class HubTown:
             headers={"authorization": f"Bearer {token}"},
         )  # fmt: skip
 
+    def runs(self, *arguments, by="mia", **variables):
+        """``promptverdict …`` as a person runs it."""
+        variables = {"GITHUB_TOKEN": self.whole.github.user_token(by), "PROMPTVERDICT_HUB": self.address} | variables
+        return run_command(*arguments, "--repository", "acme/shop", cwd=self.home, home=self.home, **variables)
+
     @property
     def production(self):
         move = self.whole.records.current_move(self.repository.id, "triage", "production")
@@ -68,7 +75,7 @@ def town(github, tmp_path):
     whole = Whole(github, tmp_path / "data")
     whole.move_to("acme/shop", FILES)
     with whole.web() as address, whole.working():
-        yield HubTown(whole, address)
+        yield HubTown(whole, address, tmp_path)
     whole.records.close()
 
 
@@ -102,7 +109,12 @@ def test_a_tag_moves_only_by_a_verdict_an_audited_override_or_a_rollback(town):
     assert kinds == [MoveKind.ROLLBACK, MoveKind.OVERRIDE, MoveKind.FIRST]
     log = town.whole.records.audit_log(town.repository.id, town.pull.number)
     assert [(one.by, one.action, one.permitted, one.reason) for one in log if "anyway" in one.action] == [
-        ("ada", "promote_anyway", False, "`promote-anyway` needs the role maintain or higher in this repository; yours is write."),
+        (
+            "ada",
+            "promote_anyway",
+            False,
+            "`promote-anyway` needs the role maintain or higher in this repository; yours is write.",
+        ),
         ("mia", "promote_anyway", True, "the outage is worse"),
         ("mia", "promote_anyway", True, "again"),
     ]
@@ -125,7 +137,10 @@ def test_a_harmless_change_is_promoted_and_staging_feeds_production(town):
     assert town.whole.records.current_move(town.repository.id, "triage", "staging").to_digest == first
     back = town.manages("POST", "rollbacks", "mia", lineage="triage", tag="production", request="r" * 20)
     assert back.json()["kind"] == "rollback"
-    assert town.manages("POST", "rollbacks", "mia", lineage="triage", tag="production", request="r" * 20).json() == back.json()
+    assert (
+        town.manages("POST", "rollbacks", "mia", lineage="triage", tag="production", request="r" * 20).json()
+        == back.json()
+    )
     assert town.production == first
     states = {one.state for one in town.whole.records.promotions(town.repository.id, "triage")}
     assert states == {PromotionState.MOVED}
@@ -175,3 +190,46 @@ def test_a_read_token_moves_nothing_and_reads_one_repository(town):
     assert town.reads(token=made["token"]).status_code == 200
     assert town.manages("DELETE", f"tokens/{made['id']}", "mia").status_code == 204
     assert town.reads(token=made["token"]).status_code == 401
+
+
+def test_the_whole_life_of_a_tag_from_a_command_line(town, tmp_path):
+    runs = town.runs
+    assert runs("tags").out == "no tag has a version yet; promptverdict promote LINEAGE TAG moves one\n"
+    assert runs("promote", "triage", "production").out.startswith("promoted: triage ")
+    first = town.production
+    secret = runs("tokens", "add", "shop").out.strip()
+    assert runs("pull", PROMPTVERDICT_TOKEN=secret).out == "prompts.lock.json: triage\n"
+    assert json.loads((tmp_path / "prompts.lock.json").read_bytes()) == town.reads().json()
+    town.main_has(WORSE)
+    blocked = runs("promote", "triage", "production")
+    assert (blocked.code, "not promoted: triage" in blocked.out) == (1, True)
+    number = blocked.out.split("--anyway ")[1].split()[0]
+    assert "needs a reason" in runs("promote", "triage", "production", "--anyway", number).err
+    assert runs("promote", "triage", "production", "--anyway", number, "--reason", "an outage").code == 0
+    assert town.production != first
+    refused = runs("rollback", "triage", "production", by="ada")
+    assert (refused.code, "needs the role maintain; yours is write" in refused.err) == (3, True)
+    assert runs("rollback", "triage", "production", "--reason", "lost tickets").code == 0
+    assert town.production == first
+    moves = json.loads(runs("tags", "--history", "--format", "json", by="rob").out)["moves"]
+    assert [one["kind"] for one in moves] == ["rollback", "override", "first"]
+    for variables, code, said in (
+        ({"PROMPTVERDICT_HUB": "http://hub.example.com"}, 2, "must start with https://"),
+        ({"PROMPTVERDICT_HUB": "http://127.0.0.1:9"}, 3, "can't be reached"),
+        ({"PROMPTVERDICT_HUB": ""}, 2, "no hub is named"),
+        ({"GITHUB_TOKEN": "ghp_unknown"}, 3, "GitHub does not know this token"),
+        ({"GITHUB_TOKEN": ""}, 2, "no GitHub token"),
+    ):
+        ended = runs("tags", **variables)
+        assert (ended.code, said in ended.err) == (code, True), ended.err
+
+
+def test_a_clone_alone_makes_the_same_document(town, tmp_path):
+    town.says("promote triage production")
+    made = Repository(tmp_path / "clone")
+    made.commit(FILES)
+    assert town.runs("pull", "--commit", "HEAD", "--repo", made.path).code == 0
+    theirs, ours = town.reads().json(), json.loads((tmp_path / "prompts.lock.json").read_bytes())
+    for each in (theirs, ours):
+        each["prompts"]["triage"] |= {"moved_at": None, "commit": None}
+    assert ours == theirs

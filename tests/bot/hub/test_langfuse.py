@@ -134,7 +134,5 @@ def test_an_unknown_label_version_or_name_is_not_found(hub, which):
 
 
 def test_another_token_is_refused(hub):
-    answer = httpx.get(
-        f"{hub.address}/api/public/v2/prompts/known", auth=("pk", "pv_" + "b" * 43), trust_env=False
-    )
+    answer = httpx.get(f"{hub.address}/api/public/v2/prompts/known", auth=("pk", "pv_" + "b" * 43), trust_env=False)
     assert (answer.status_code, answer.json()["error"]) == (401, "UnauthorizedError")
