@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.store.hub_values import MoveKind, Promotion, PromotionState, TagMove
 from engine.hub.versions import version_of
-from engine.readers.bounded import did_you_mean
+from engine.readers.bounded import did_you_mean, shown
 from engine.readers.file_patterns import matches
 from schemas.errors import UsageError
 from schemas.verdicts import VerdictStatus
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from schemas.hub import HubPrompt
     from schemas.ports import Clock
 
+TAG = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 SHORTEST = 7
 """Digits of a digest that name a version."""
 LONGEST_REASON = 500
@@ -159,6 +161,8 @@ class HubService:
         )
 
     def _candidate(self, repo: RepositoryRef, lineage: str, tag: str, source: str | None) -> HubPrompt:
+        if not TAG.fullmatch(tag):
+            raise UsageError(f"{shown(tag)} can't be a tag", hint="use lower-case letters, digits, dots and dashes")
         today = self._branch.read(repo, lineage)
         self._refuse_immutable(repo, lineage, tag, today.detection)
         if source is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Request, Response
 
+from bot.hub.hub_service import TAG
 from bot.hub.tokens import token_hash
 from bot.telemetry.logs import logger
 from engine.hub.langfuse import langfuse_prompt
@@ -30,7 +31,6 @@ READERS = 4
 """Threads that read for applications, so that they never hold up a webhook."""
 MOST_WAITING = 200
 """Requests that wait for a thread. More are told to come back."""
-TAG = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 DIGEST = re.compile("[0-9a-f]{64}")
 DEFAULT_LABEL = "production"
 """What Langfuse's SDK reads if its caller names no label."""

@@ -132,9 +132,11 @@ class HubRecords:
         entries = tuple(HubEntry(prompt=_prompt(version), moved_at=move.at) for move, version in rows)
         return PromptSet(repository=full_name, tag=tag, entries=entries) if entries else None
 
-    def tags(self, repository_id: int, lineage: str | None = None) -> list[TagMove]:
-        """Returns the last move of every tag and prompt, by prompt and tag."""
+    def tags(self, repository_id: int, lineage: str | None = None, *, at: datetime | None = None) -> list[TagMove]:
+        """Returns the last move of every tag and prompt, by prompt and tag; ``at``: as it was at a time."""
         newest = select(func.max(TagMoves.id)).where(col(TagMoves.repository_id) == repository_id)
+        if at is not None:
+            newest = newest.where(col(TagMoves.at) <= at)
         newest = newest.group_by(col(TagMoves.lineage), col(TagMoves.tag))
         of = select(TagMoves).where(col(TagMoves.id).in_(newest))
         if lineage is not None:
