@@ -155,6 +155,19 @@ def settings() -> None:
         )
 
 
+@app.command("restore-tags")
+def restore_tags(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+) -> None:
+    """Restore a repository's tags from its deployments on GitHub, after the database was lost.
+
+    Tags that have a version stay as they are. Needs the permission deployments: write, which the App had at the moves.
+    """
+    from bot.restoring import restore_tags as run
+
+    run(os.environ, sys.stdout, repository)
+
+
 @app.command()
 def pages(
     scorecards: Annotated[

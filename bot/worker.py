@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
+from bot.hub.github_copy import GitHubCopy
 from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
 from bot.operations.sweep import Sweep
@@ -82,7 +83,8 @@ class Worker:
         publisher = VerdictPublisher(records, app, settings.server_url, clock, self._page_of)
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
-        promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
+        self._copy = GitHubCopy(records, app, branch, clock)
+        self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
         execution = Execution(
             records,
             evaluation,
@@ -94,7 +96,7 @@ class Worker:
         )
         steps = StepsByKind(
             records,
-            {RunKind.PULL_REQUEST: execution, RunKind.QUEUE: execution, RunKind.PROMOTION: promotions},
+            {RunKind.PULL_REQUEST: execution, RunKind.QUEUE: execution, RunKind.PROMOTION: self._promotions},
         )
         self.run_queue = RunQueue(
             settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=steps
@@ -117,7 +119,7 @@ class Worker:
             clock=clock,
             give_up=steps.give_up,
             keep_house=self._keep_house,
-            start_promotions=partial(promotions.start, self.run_queue),
+            move_tags=self._move_tags,
             metrics=metrics,
             health=self._health,
         )
@@ -158,6 +160,10 @@ class Worker:
         records, now = self._records.blocking, self._clock.utc
         context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
         return await answer(command, context)
+
+    async def _move_tags(self) -> None:
+        await self._promotions.start(self.run_queue)
+        await self._copy.tell()
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house

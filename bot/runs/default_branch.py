@@ -37,8 +37,12 @@ class DefaultBranch:
         host = self._app.host(repo.installation_id, repo.full_name)
         branch = host.default_branch()
         sha = host.branch(branch)
+        return Today(branch, sha, self.at(repo, sha, *lineages))
+
+    def at(self, repo: RepositoryRef, sha: Sha, *lineages: str) -> Detection:
+        """Reads these prompts of a commit, or all. Raises as ``read`` does."""
         alone = PullRequest(
-            base_ref=branch, base_sha=sha, head_ref=branch, head_sha=sha, trust=Trust.SAME_REPOSITORY,
+            base_ref=sha, base_sha=sha, head_ref=sha, head_sha=sha, trust=Trust.SAME_REPOSITORY,
             repository=repo.full_name,
         )  # fmt: skip
 
@@ -46,4 +50,4 @@ class DefaultBranch:
             tree.fetch(alone.commits)
             return look(tree, alone, only=lineages, alone=True)
 
-        return Today(branch, sha, self._sources.read(repo, read))
+        return self._sources.read(repo, read)

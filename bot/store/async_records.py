@@ -59,6 +59,8 @@ class AsyncRecords(Threaded[Records]):
     promotion_of_run = in_thread(Records.promotion_of_run)
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
+    told = in_thread(Records.told)
+    untold_moves = in_thread(Records.untold_moves)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     forget_slot = in_thread(Records.forget_slot)

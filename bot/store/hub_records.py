@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from bot.store.hub_tables import HubVersions, Promotions, TagMoves
+from bot.store.database import add_once
+from bot.store.hub_tables import HubVersions, MoveDeployments, Promotions, TagMoves
 from bot.store.hub_values import HubVersion, Promotion, PromotionState, TagMove
 from bot.store.installations import hold, seen
+from bot.store.tables import Repositories
 from schemas.hub import HubEntry, HubPrompt, PromptSet
 
 if TYPE_CHECKING:
@@ -71,6 +73,21 @@ class HubRecords:
             # Locks the repository's row, so two moves of one tag can't both find the same current version.
             hold(session, move.repository_id)
             return _move(session, move)
+
+    def untold_moves(self, since: datetime, *, limit: int = 50) -> list[TagMove]:
+        """Returns moves after ``since`` that GitHub was not told about, oldest first."""
+        told = select(MoveDeployments.move_id).where(col(MoveDeployments.move_id) == col(TagMoves.id))
+        there = select(Repositories.id).where(col(Repositories.id) == col(TagMoves.repository_id))
+        of = select(TagMoves).where(col(TagMoves.at) > since, ~told.exists(), there.exists())
+        with self._database.reading() as session:
+            return [_value(row) for row in session.exec(of.order_by(col(TagMoves.id)).limit(limit))]
+
+    def told(self, move: TagMove, deployment_id: int | None, at: datetime) -> None:
+        """Records that GitHub was told about a move; ``None``: the App may not."""
+        row = MoveDeployments(move_id=move.id, repository_id=move.repository_id, deployment_id=deployment_id, at=at)
+        with self._database.writing() as session:
+            hold(session, move.repository_id)
+            add_once(session, row)
 
     def requested_move(self, request: str) -> TagMove | None:
         """Returns the move that a request made."""

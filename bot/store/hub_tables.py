@@ -51,6 +51,17 @@ class TagMoves(Table, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
+class MoveDeployments(Table, table=True):
+    """The deployment by which GitHub was told about a move."""
+
+    __tablename__ = "move_deployments"
+    move_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    deployment_id: int | None = Field(default=None, sa_type=Big)
+    """``None``: GitHub was not told, because the App has no permission."""
+    at: datetime = Field(sa_type=Instant)
+
+
 class Promotions(Table, table=True):
     """One row for each requested promotion, and how far it is."""
 

@@ -15,7 +15,14 @@ from tests.bot.served import SECRET, served, settings_for
 from tests.fakes.github import FakeGitHub, Scene
 from tests.fakes.github.state import Hook
 
-PERMISSIONS = {"checks": "write", "contents": "read", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {
+    "checks": "write",
+    "contents": "read",
+    "deployments": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 EVENTS = frozenset(
     [
         "pull_request",

@@ -2,15 +2,19 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from bot.hub.tokens import new_token, token_hash
 from bot.store.hub_values import MoveKind, PromotionState
+from tests.bot.running import command
 from tests.bot.whole import Whole
 from tests.end_to_end.conftest import FILES, PROMPT, run_command
 from tests.repositories import Repository
+
+pytestmark = pytest.mark.slow
 
 WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
 REWORDED = PROMPT + "\n"
@@ -233,3 +237,52 @@ def test_a_clone_alone_makes_the_same_document(town, tmp_path):
     for each in (theirs, ours):
         each["prompts"]["triage"] |= {"moved_at": None, "commit": None}
     assert ours == theirs
+
+
+def deployed(town):
+    """What GitHub shows: environment and version of each deployment, oldest first."""
+    states = town.repository.deployment_states
+    return [
+        (one["environment"], one["payload"]["digest"], states.get(one["id"])) for one in town.repository.deployments
+    ]
+
+
+def test_github_is_told_about_every_move_and_gives_the_tags_back(town, tmp_path):
+    town.says("promote triage production")
+    town.says("promote triage staging")
+    first = town.production
+    town.main_has(WORSE)
+    town.says("promote triage production")
+    number = town.whole.records.promotions(town.repository.id, "triage")[0].id
+    town.result(number)
+    town.says(f"promote-anyway {number} an outage")
+    worse = town.production
+    town.whole.until(lambda: len(town.repository.deployments) == 3)
+    assert deployed(town) == [
+        ("production", first, "success"), ("staging", first, "success"), ("production", worse, "success"),
+    ]  # fmt: skip
+    # Another App's deployments, or a person's, say nothing about a tag.
+    town.repository.deployments.append(town.repository.deployments[0] | {"id": 10**9, "creator": "eve"})
+    github = town.whole.github
+    lost = {
+        "PROMPTVERDICT_APP_ID": str(town.whole.app.id), "PROMPTVERDICT_PRIVATE_KEY": town.whole.app.private_key,
+        "PROMPTVERDICT_API_URL": github.api_url, "PROMPTVERDICT_SERVER_URL": github.server_url,
+        "PROMPTVERDICT_DATA": str(tmp_path / "other"), "NO_PROXY": "*",
+    }  # fmt: skip
+    restored = command(tmp_path, "restore-tags", "acme/shop", **lost)
+    assert restored.returncode == 0, restored.stderr
+    assert restored.stdout.splitlines() == [
+        f"triage production: {worse[:12]}", f"triage staging: {first[:12]}", "2 tags restored",
+    ]  # fmt: skip
+    again = command(tmp_path, "restore-tags", "acme/shop", **lost)
+    assert again.stdout.splitlines() == ["0 tags restored"]
+    unknown = command(tmp_path, "restore-tags", "acme/nothing", **lost)
+    assert (unknown.returncode, "is not installed on acme/nothing" in unknown.stderr) == (2, True)
+
+
+def test_without_the_permission_only_the_audit_log_knows(town):
+    for identity in (town.whole.app, *town.whole.github.tokens.values()):
+        (identity.permissions or {}).pop("deployments", None)
+    town.says("promote triage production")
+    town.whole.until(lambda: not town.whole.records.untold_moves(town.whole.clock.utc() - timedelta(days=1)))
+    assert (town.repository.deployments, town.production is None) == ([], False)

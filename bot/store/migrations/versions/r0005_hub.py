@@ -66,6 +66,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash", name="uq_read_tokens_hash"),
     )  # fmt: skip
     op.create_index("ix_read_tokens_repository_id", "read_tokens", ["repository_id"])
+    op.create_table(
+        "move_deployments",
+        sa.Column("move_id", BIG, autoincrement=False, nullable=False),
+        sa.Column("repository_id", BIG, nullable=False),
+        sa.Column("deployment_id", BIG, nullable=True),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name="fk_move_deployments_repository_id"),
+        sa.PrimaryKeyConstraint("move_id", name="pk_move_deployments"),
+    )
+    op.create_index("ix_move_deployments_repository_id", "move_deployments", ["repository_id"])
     _protect()
 
 
