@@ -159,7 +159,7 @@ def settings() -> None:
 def restore_tags(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
 ) -> None:
-    """Restore a repository's tags from its deployments on GitHub, after the database was lost.
+    """Restore a repository's tags from GitHub, after the database was lost.
 
     Tags that have a version stay as they are. Needs the permission deployments: write, which the App had at the moves.
     """

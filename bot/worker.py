@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
+from bot.hub.followed_file import FollowedFile
 from bot.hub.github_copy import GitHubCopy
 from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
@@ -105,7 +106,15 @@ class Worker:
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        handler = IntentHandler(records, self.reconciler, coverage, handle_command=self._answer, clock=clock)
+        followed = FollowedFile(records, self._hub, branch, app)
+        handler = IntentHandler(
+            records,
+            self.reconciler,
+            coverage,
+            handle_command=self._answer,
+            follow_tags=followed.follow,
+            clock=clock,
+        )
         self.delivery_processor = DeliveryProcessor(
             records, handler.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics
         )

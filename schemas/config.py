@@ -258,6 +258,8 @@ class TagsConfig(Value):
 
     immutable: tuple[Annotated[str, Field(pattern=r"^[a-z*][a-z0-9._*-]{0,62}$")], ...] = ()
     """Tags that never move once they have a version, such as ``v*``."""
+    follow: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$")
+    """A file on the default branch that says which commit's prompts each tag has."""
 
 
 class Config(Value):

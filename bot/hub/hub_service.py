@@ -63,8 +63,21 @@ class HubService:
         same promotion. Raises UsageError for a prompt, tag or version that there isn't, and HostError and SourceError
         if GitHub doesn't answer.
         """
-        at = self._clock.utc()
         candidate = self._candidate(repo, lineage, tag, source)
+        return self.promote_version(repo, candidate, tag, asker=asker, request=request, number=number)
+
+    def promote_version(
+        self,
+        repo: RepositoryRef,
+        candidate: HubPrompt,
+        tag: str,
+        *,
+        asker: Asker,
+        request: str,
+        number: int | None = None,
+    ) -> Promotion:
+        """Asks for the promotion of a version of the default branch."""
+        at, lineage = self._clock.utc(), candidate.lineage
         current = self._records.current_move(repo.repository_id, lineage, tag)
         asked = self._records.ask_promotion(
             repo,

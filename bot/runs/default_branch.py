@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.pipeline import look
+from schemas.errors import SourceError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ class DefaultBranch:
         branch = host.default_branch()
         sha = host.branch(branch)
         return Today(branch, sha, self.at(repo, sha, *lineages))
+
+    def file(self, repo: RepositoryRef, sha: Sha, path: str) -> bytes:
+        """Returns a file of a commit. Raises SourceError if there is none, and HostError."""
+
+        def read(tree: RemoteRepository) -> bytes:
+            tree.fetch((sha,))
+            entry = tree.entry(sha, path)
+            if entry is None:
+                raise SourceError("there is no such file", where=path, hint="add it, or correct tags.follow")
+            return tree.read([entry.blob])[entry.blob]
+
+        return self._sources.read(repo, read)
 
     def at(self, repo: RepositoryRef, sha: Sha, *lineages: str) -> Detection:
         """Reads these prompts of a commit, or all. Raises as ``read`` does."""

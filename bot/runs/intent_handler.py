@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
+FollowTags = Callable[[RepositoryRef, str], None]
+"""Moves tags to where a file on the pushed branch says. Blocks."""
 
 
 class IntentHandler:
@@ -41,12 +44,14 @@ class IntentHandler:
         coverage: Coverage,
         *,
         handle_command: HandleCommand,
+        follow_tags: FollowTags,
         clock: Clock,
     ) -> None:
         self._records = AsyncRecords(records)
         self._reconciler = reconciler
         self._coverage = coverage
         self._handle_command = handle_command
+        self._follow_tags = follow_tags
         self._clock = clock
 
     async def handle(self, intent: Intent) -> None:
@@ -71,6 +76,7 @@ class IntentHandler:
                 await self._coverage.apply(intent)
             case Pushed(repo=repo, branch=branch):
                 await self._reconciler.base_moved(repo, branch)
+                await asyncio.to_thread(self._follow_tags, repo, branch)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo

@@ -286,3 +286,40 @@ def test_without_the_permission_only_the_audit_log_knows(town):
     town.says("promote triage production")
     town.whole.until(lambda: not town.whole.records.untold_moves(town.whole.clock.utc() - timedelta(days=1)))
     assert (town.repository.deployments, town.production is None) == ([], False)
+
+
+def test_a_file_on_the_default_branch_moves_the_tags(town):
+    def pushed(commit):
+        files = {"promptverdict.yaml": FILES["promptverdict.yaml"] + "\ntags: {follow: tags.yaml}\n"}
+        sha = town.repository.git.commit("main", files | {"tags.yaml": f"production: {{triage: {commit}}}\n"})
+        payload = {
+            "ref": "refs/heads/main", "after": sha, "deleted": False, "installation": {"id": town.whole.installation},
+            "repository": {"id": town.repository.id, "full_name": "acme/shop", "default_branch": "main"},
+        }  # fmt: skip
+        town.whole.emit("push", payload)
+        town.whole.quiet()
+
+    good = town.repository.git.find("main")
+    pushed(good)
+    first = town.production
+    assert first is not None
+    worse = town.repository.git.commit("main", {PATH: WORSE})
+    pushed(worse)
+    (asked,) = [
+        one for one in town.whole.records.promotions(town.repository.id, "triage") if one.run_id or one.state.is_open
+    ]
+    town.whole.until(lambda: not town.whole.records.promotion(asked.id).state.is_open)
+    assert town.whole.records.promotion(asked.id).state is PromotionState.BLOCKED
+    assert (town.production, asked.by) == (first, "tags.yaml")
+    better = town.repository.git.commit("main", {PATH: PROMPT.replace("You sort", "You assign")})
+    pushed(better)
+    town.whole.until(lambda: town.production != first)
+    pushed(good)
+    town.whole.until(lambda: town.production == first)
+    kinds = [move.kind for move in town.whole.records.moves(town.repository.id)]
+    assert kinds == [MoveKind.ROLLBACK, MoveKind.PROMOTED, MoveKind.FIRST]
+    # A fork's commit is in GitHub's storage too, but not on the branch.
+    elsewhere = town.repository.git.commit("elsewhere", {PATH: WORSE + "x"}, parents=(good,))
+    for wrong in (elsewhere, "f" * 40, "main", "[]"):
+        pushed(wrong)
+    assert [move.kind for move in town.whole.records.moves(town.repository.id)] == kinds

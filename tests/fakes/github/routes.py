@@ -370,7 +370,18 @@ def react(github: FakeGitHub, request: Request, repository: Repository, number: 
     return Reply(200 if same else 201, {**shown, "created_at": timestamp(github.clock())})
 
 
-# --- deployments
+# --- comparisons and deployments
+
+
+@route("GET", "/repos/{owner}/{repo}/compare/{basehead}", "contents")
+def compare_commits(github: FakeGitHub, request: Request, repository: Repository, basehead: str) -> Reply:
+    base, _, head = basehead.partition("...")
+    one, other = repository.git.find(base), repository.git.find(head)
+    if one is None or other is None:
+        raise Refusal(404, "Not Found")
+    both = repository.git.merge_base(one, other)
+    status = "identical" if one == other else "behind" if both == other else "ahead" if both == one else "diverged"
+    return Reply(200, {"status": status, "ahead_by": 0, "behind_by": 0, "total_commits": 0, "commits": [], "files": []})
 
 
 def deployment_json(github: FakeGitHub, repository: Repository, one: Json) -> Json:
