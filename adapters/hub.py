@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from httpx import Response
     from pydantic import JsonValue
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
+"""Seconds for one request. A promotion reads the repository before it answers."""
 LARGEST = 64 * 2**20
 """Bytes of an answer."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
