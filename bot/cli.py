@@ -159,9 +159,10 @@ def settings() -> None:
 def restore_tags(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
 ) -> None:
-    """Restore a repository's tags from GitHub, after the database was lost.
+    """Restore a repository's tags from its deployments on GitHub.
 
-    Tags that have a version stay as they are. Needs the permission deployments: write, which the App had at the moves.
+    For a lost database. Tags that have a version stay as they are. The App must have had the permission
+    deployments: write at the moves.
     """
     from bot.restoring import restore_tags as run
 

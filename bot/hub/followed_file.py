@@ -8,6 +8,7 @@ from bot.hub.hub_service import Asker
 from bot.telemetry.logs import logger
 from engine.hub.tags_file import read_tags_file
 from engine.hub.versions import version_of
+from engine.readers.config import read_config
 from schemas.errors import HostUnavailable, PromptVerdictError, StoreError, UsageError
 from schemas.host import Role
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
     from schemas.host import Sha
+
+CONFIG = "promptverdict.yaml"
 
 log = logger("hub")
 
@@ -31,18 +34,22 @@ class FollowedFile:
         self._branch = branch
         self._app = app
 
-    def follow(self, repo: RepositoryRef, branch: str) -> None:
-        """Asks for every move that the file wants, after a push to ``branch``. May be repeated. Blocks.
+    def follow(self, repo: RepositoryRef, branch: str, sha: Sha) -> None:
+        """Asks for every move that the file wants, after a push of ``sha`` to the default branch. May be repeated.
 
         A version that a tag had before is a rollback, and any other is a promotion with its verdict. Mistakes in the
-        file are logged. Raises HostUnavailable and StoreError.
+        file are logged. Blocks. Raises HostUnavailable and StoreError.
         """
         try:
-            today = self._branch.read(repo)
-            path = today.detection.config.tags.follow if today.detection.config else None
-            if path is None or branch != today.branch:
+            # Most pushes concern no tag, so only the configuration is read, from the copy of the repository.
+            data = self._branch.file(repo, sha, CONFIG)
+            path = read_config(CONFIG, data).tags.follow if data is not None else None
+            named = self._branch.file(repo, sha, path) if path is not None else None
+            if path is None:
                 return
-            wanted = read_tags_file(path, self._branch.file(repo, today.sha, path))
+            if named is None:
+                raise UsageError("there is no such file", where=path, hint="add it, or correct tags.follow")
+            wanted = read_tags_file(path, named)
         except (HostUnavailable, StoreError):
             raise
         except PromptVerdictError as error:
@@ -50,7 +57,7 @@ class FollowedFile:
             return
         for tag, prompts in wanted.items():
             for lineage, commit in prompts.items():
-                self._move(repo, path, today.branch, tag=tag, lineage=lineage, commit=commit)
+                self._move(repo, path, branch, tag=tag, lineage=lineage, commit=commit)
 
     def _move(self, repo: RepositoryRef, path: str, branch: str, *, tag: str, lineage: str, commit: Sha) -> None:
         asker = Asker(path, Role.MAINTAIN)

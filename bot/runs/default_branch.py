@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.pipeline import look
-from schemas.errors import SourceError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
@@ -40,15 +39,13 @@ class DefaultBranch:
         sha = host.branch(branch)
         return Today(branch, sha, self.at(repo, sha, *lineages))
 
-    def file(self, repo: RepositoryRef, sha: Sha, path: str) -> bytes:
-        """Returns a file of a commit. Raises SourceError if there is none, and HostError."""
+    def file(self, repo: RepositoryRef, sha: Sha, path: str) -> bytes | None:
+        """Returns a file of a commit; ``None`` if there is none. Raises SourceError and HostError."""
 
-        def read(tree: RemoteRepository) -> bytes:
+        def read(tree: RemoteRepository) -> bytes | None:
             tree.fetch((sha,))
             entry = tree.entry(sha, path)
-            if entry is None:
-                raise SourceError("there is no such file", where=path, hint="add it, or correct tags.follow")
-            return tree.read([entry.blob])[entry.blob]
+            return None if entry is None else tree.read([entry.blob])[entry.blob]
 
         return self._sources.read(repo, read)
 

@@ -21,6 +21,7 @@ from bot.webhooks.intents import (
     RerunRequested,
     ReviewGiven,
 )
+from schemas.host import Sha
 
 if TYPE_CHECKING:
     from bot.runs.coverage import Coverage
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
-FollowTags = Callable[[RepositoryRef, str], None]
-"""Moves tags to where a file on the pushed branch says. Blocks."""
+FollowTags = Callable[[RepositoryRef, str, Sha], None]
+"""Moves tags to where a file on the default branch says, after a push of this commit. Blocks."""
 
 
 class IntentHandler:
@@ -74,9 +75,13 @@ class IntentHandler:
                 await self._reconciler.cancel(run for run in runs if run.kind is RunKind.QUEUE)
             case InstallationChanged() | RepositoriesChanged():
                 await self._coverage.apply(intent)
-            case Pushed(repo=repo, branch=branch):
-                await self._reconciler.base_moved(repo, branch)
-                await asyncio.to_thread(self._follow_tags, repo, branch)
+            case Pushed():
+                await self._pushed(intent)
+
+    async def _pushed(self, pushed: Pushed) -> None:
+        await self._reconciler.base_moved(pushed.repo, pushed.branch)
+        if pushed.to_default:
+            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch, pushed.sha)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo
