@@ -11,7 +11,7 @@ from tests.client.fake_hub import TOKEN, version
 ROOT = Path(__file__).parents[2]
 FORKING = """
 import os, sys, time
-from promptverdict_client import Prompts
+from promptverdict_client import Prompts, prompts as module
 
 hub, cache = sys.argv[1:]
 prompts = Prompts("acme/shop", tag="production", hub=hub, token="{token}", cache=cache, refresh_s=0.02)
@@ -48,7 +48,11 @@ def start(code, hub, tmp_path, **more):
     )
 
 
-@pytest.mark.parametrize("before", ["", "text()", "prompts._starting.acquire(); prompts._refreshing.acquire()"])
+HELD = "module.FORK_WAIT_S = 0; prompts._starting.acquire(); prompts._refreshing.acquire()"
+"""As if other threads were starting and refreshing just then."""
+
+
+@pytest.mark.parametrize("before", ["", "text()", HELD])
 def test_every_child_of_a_fork_refreshes_by_itself(hub, tmp_path, before):
     with start(FORKING, hub, tmp_path, before=before) as process:
         assert [process.stdout.readline() for _ in range(3)] == ["read v0\n"] * 3

@@ -26,6 +26,8 @@ PATIENCE_S = 0.4
 """Most seconds that the start waits for the hub where a copy has the prompts."""
 FIRST_RETRY_S = 1.0
 """Seconds until the first retry. Each further one waits twice as long, up to the time between refreshes."""
+FORK_WAIT_S = 1.0
+"""Most seconds that a fork waits for a refresh to end."""
 _log = logging.getLogger("promptverdict_client")
 _all: weakref.WeakSet[Prompts] = weakref.WeakSet()
 
@@ -34,7 +36,7 @@ class Prompts:
     """The prompts of one tag of a repository, by name.
 
     Creating it loads them: from the hub, else from the newer of cache and bundle. From then on everything is read from
-    memory, and a daemon thread refreshes it. The thread starts with the first read, and again after a fork. Threads may
+    memory, and a daemon thread refreshes it. After a fork, the child's thread starts with its first read. Threads may
     share an object; create one for each tag, and keep it.
     """
 
@@ -74,13 +76,12 @@ class Prompts:
         """Why the hub gave nothing the last time; empty after a success."""
         self._due = 0.0
         """The time of the next refresh, as ``time.monotonic`` has it."""
-        self._idle = False
-        """Whether the next read must start the refreshing thread."""
+        self._idle = True
+        """Whether the refreshing thread is still to be started."""
         self._closed = False
         self._renew()
-        self._load(None if bundle is None else Path(bundle))
-        self._idle = True
         _all.add(self)
+        self._load(None if bundle is None else Path(bundle))
 
     def __getitem__(self, name: str) -> Prompt:
         """Returns the version that the tag has, from memory. Raises UnknownNameError."""
@@ -113,6 +114,8 @@ class Prompts:
     def _renew(self) -> None:
         """Makes what a fork doesn't take along: locks that another thread may have held."""
         self._stop = threading.Event()
+        self._asked = threading.Event()
+        """Set once the hub was asked."""
         self._starting = threading.Lock()
         self._refreshing = threading.Lock()
 
@@ -134,18 +137,20 @@ class Prompts:
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(max(self._due - time.monotonic(), 0.0)):
             self._refresh()
+            self._asked.set()
 
     def _load(self, bundle: Path | None) -> None:
         """Fills the memory. Raises LoadError."""
         copies, tried = self._copies(bundle)
         if copies:
             self._install(max(copies, key=lambda copy: copy.moved_at))
-        # A thread, because nothing else bounds a name server or a hub that accepts and never answers.
-        first = threading.Thread(target=self._refresh, name="promptverdict", daemon=True)
-        first.start()
+        # In the thread, because nothing else bounds a name server or a hub that accepts and never answers. The thread
+        # goes on, since one that ends may hold a lock of OpenSSL while the application forks.
+        self._start()
         patience_s = PATIENCE_S if copies else FIRST_LOAD_S
-        first.join(patience_s)
+        self._asked.wait(patience_s)
         if self._body is None:
+            self.close()
             asked = self._trouble or f"no answer within {patience_s:g} s"
             raise LoadError(
                 f"the prompts of {self.repository} at {self.tag} can't be loaded. "
@@ -237,10 +242,24 @@ def _setting(given: str | None, name: str) -> str:
     return value
 
 
-def _after_fork() -> None:
+_held = threading.local()
+
+
+def _before_fork() -> None:
+    """Lets refreshes end, because a lock of OpenSSL that one holds would stay locked in the child for ever."""
+    _held.locks = [prompts._refreshing for prompts in list(_all)]  # noqa: SLF001 - of this module
+    _held.locks = [lock for lock in _held.locks if lock.acquire(timeout=FORK_WAIT_S)]
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _held.locks:
+        lock.release()
+
+
+def _after_fork_in_child() -> None:
     for prompts in list(_all):
         prompts._forked()  # noqa: SLF001 - of this module
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which doesn't fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
