@@ -8,7 +8,6 @@ was promoted, and no older than the last one they saw. The exit code tells wheth
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import socket
@@ -21,7 +20,6 @@ import time
 import timeit
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +27,6 @@ SOURCES = ROOT / "client/src"
 sys.path.insert(0, str(SOURCES))
 
 from promptverdict_client import Prompts  # noqa: E402 - not installed here
-
 from tests.client.fake_hub import version  # noqa: E402
 
 READERS, KILLS, PAUSE_S = 1000, 50, 0.05
@@ -41,6 +38,27 @@ from promptverdict_client import Prompts
 prompts = Prompts("acme/shop", tag="production", bundle=sys.argv[1], hub=sys.argv[2], token="pv_x", cache=sys.argv[3])
 print(prompts["support-triage"].render().messages[0]["content"])
 """
+
+
+SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = Path(sys.argv[1]).read_bytes()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+"""
+"""Serves a file, whatever is asked."""
 
 
 class Hub:
@@ -61,7 +79,7 @@ class Hub:
 
     def start(self) -> None:
         """Returns when the hub listens."""
-        self._process = subprocess.Popen([sys.executable, __file__, "--serve", str(self.document), str(self.port)])
+        self._process = subprocess.Popen([sys.executable, "-c", SERVER, str(self.document), str(self.port)])
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -74,23 +92,6 @@ class Hub:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-
-def serve(document: Path, port: int) -> None:
-    """Serves the document, whatever is asked."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = document.read_bytes()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
 def opened(hub: Hub, folder: Path, refresh_s: float) -> Prompts:
@@ -183,11 +184,6 @@ def kills(hub: Hub, prompts: Prompts) -> tuple[int, int, int]:
 
 def main() -> None:
     """Prints the figures. The exit code tells whether the promises were kept."""
-    read = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    read.add_argument("--serve", nargs=2, metavar=("DOCUMENT", "PORT"), help=argparse.SUPPRESS)
-    options = read.parse_args()
-    if options.serve:
-        serve(Path(options.serve[0]), int(options.serve[1]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         hub = Hub(folder)

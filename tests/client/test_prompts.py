@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import ssl
 import stat
 import threading
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from promptverdict_client import LoadError, PromptsError, RenderError, SettingsError, UnknownNameError
 from promptverdict_client import prompts as module
 from promptverdict_client.document import parse
+from promptverdict_client.hub import Hub
 from promptverdict_client.rendering import template
 from tests.client.fake_hub import TOKEN, document, entry, version
 
@@ -232,6 +234,11 @@ def test_wrong_settings_are_named(make, monkeypatch, more, why):
     monkeypatch.delenv("PROMPTVERDICT_HUB", raising=False)
     with pytest.raises(SettingsError, match=why):
         make(**more)
+
+
+def test_certificates_are_verified():
+    verified = Hub("https://hub.example", TOKEN, "acme/shop", "production")._verify
+    assert (verified.verify_mode, verified.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 def test_hub_and_token_come_from_the_environment(hub, make, monkeypatch):

@@ -55,6 +55,8 @@ class Hub:
             raise SettingsError(f"the hub's address {url!r} must look like https://prompts.example.com")
         if not (token.isascii() and token.isprintable()):
             raise SettingsError("the token has characters that a header can't have: check PROMPTVERDICT_TOKEN")
+        # Made once, since it takes longer than a request. Without TLS nothing is to be verified.
+        self._verify = httpx.create_ssl_context() if parsed.scheme == "https" else False
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json", "accept-encoding": "gzip"}
         self._address = f"{self.url}/v1/{repository}/tags/{quote(tag, safe='')}"
 
@@ -64,9 +66,10 @@ class Hub:
         try:
             # One connection for each request: requests are rare, and a connection must not be shared with a fork.
             # The token goes to this host only, so redirects are not followed.
-            with httpx.stream(
-                "GET", self._address, headers=headers, timeout=TIMEOUT, follow_redirects=False
-            ) as response:
+            with (
+                httpx.Client(verify=self._verify, timeout=TIMEOUT, follow_redirects=False) as client,
+                client.stream("GET", self._address, headers=headers) as response,
+            ):
                 if response.status_code == 304 and etag:
                     return None
                 if response.status_code != 200:
