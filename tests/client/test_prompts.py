@@ -201,7 +201,7 @@ def test_retries_wait_longer_each_time_and_as_long_as_the_hub_asks(hub, make):
 
     def wait(**headers):
         hub.put(b"", status=503, **headers)
-        prompts._refresh()
+        prompts._refresh(prompts._hub)
         return prompts._due - module.time.monotonic()
 
     waits = [wait() for _ in range(9)]
@@ -212,7 +212,7 @@ def test_retries_wait_longer_each_time_and_as_long_as_the_hub_asks(hub, make):
     assert 3500 < wait(retry_after="9" * 30) <= 3600
     assert wait(retry_after="soon") <= 60
     hub.put(version(1))
-    prompts._refresh()
+    prompts._refresh(prompts._hub)
     assert prompts._failures == 0
     assert 47 < prompts._due - module.time.monotonic() <= 60
 
@@ -221,8 +221,9 @@ def test_retries_wait_longer_each_time_and_as_long_as_the_hub_asks(hub, make):
     ("more", "why"),
     [
         ({"hub": None}, "no hub is given: set PROMPTVERDICT_HUB"),
-        ({"token": " "}, "no token is given: set PROMPTVERDICT_TOKEN"),
-        ({"token": "a\nb"}, "the token has characters"),
+        ({"token": None}, "no token is given: set PROMPTVERDICT_TOKEN"),
+        ({"token": " "}, "the token is empty"),
+        ({"token": "a\nb"}, "or has characters that no token has"),
         ({"hub": "prompts.example.com"}, "must look like https://"),
         ({"hub": "https://user:secret@x.example"}, "must look like https://"),
         ({"hub": "http://x:port"}, "not valid"),
@@ -231,7 +232,8 @@ def test_retries_wait_longer_each_time_and_as_long_as_the_hub_asks(hub, make):
     ],
 )
 def test_wrong_settings_are_named(make, monkeypatch, more, why):
-    monkeypatch.delenv("PROMPTVERDICT_HUB", raising=False)
+    for name in ("PROMPTVERDICT_HUB", "PROMPTVERDICT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match=why):
         make(**more)
 
@@ -245,6 +247,16 @@ def test_hub_and_token_come_from_the_environment(hub, make, monkeypatch):
     monkeypatch.setenv("PROMPTVERDICT_HUB", f"{hub.url}/")
     monkeypatch.setenv("PROMPTVERDICT_TOKEN", f"{TOKEN}\n")
     assert text(make(hub=None, token=None)) == "v0"
+
+
+def test_an_empty_hub_reads_the_bundle_only(hub, make, monkeypatch, tmp_path):
+    make()  # the cache of the hub is not read
+    monkeypatch.setenv("PROMPTVERDICT_HUB", "")
+    prompts = make(hub=None, bundle=bundle(tmp_path, version(5)))
+    assert text(prompts) == "v5"
+    assert prompts._stop.is_set()
+    with pytest.raises(LoadError, match=r"can't be loaded\. hub none; cache: none; bundle: none"):
+        make(hub="")
 
 
 def test_a_dialect_whose_library_is_missing_names_the_extra(hub, make, monkeypatch, caplog):

@@ -53,8 +53,8 @@ class Hub:
             raise SettingsError(f"the hub's address {url!r} is not valid: {error}") from None
         if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
             raise SettingsError(f"the hub's address {url!r} must look like https://prompts.example.com")
-        if not (token.isascii() and token.isprintable()):
-            raise SettingsError("the token has characters that a header can't have: check PROMPTVERDICT_TOKEN")
+        if not token or not (token.isascii() and token.isprintable()):
+            raise SettingsError("the token is empty or has characters that no token has: check PROMPTVERDICT_TOKEN")
         # Made once, since it takes longer than a request. Without TLS nothing is to be verified.
         self._verify = httpx.create_ssl_context() if parsed.scheme == "https" else False
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json", "accept-encoding": "gzip"}

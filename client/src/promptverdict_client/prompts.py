@@ -54,8 +54,8 @@ class Prompts:
         """Loads the prompts. Raises SettingsError, and LoadError if nothing has them.
 
         ``bundle`` is a file that ``promptverdict pull`` wrote. ``hub`` and ``token`` default to the environment's
-        PROMPTVERDICT_HUB and PROMPTVERDICT_TOKEN. ``cache`` is a folder; the user's own by default. ``refresh_s``: most
-        seconds until a promotion is seen.
+        PROMPTVERDICT_HUB and PROMPTVERDICT_TOKEN. An empty ``hub`` reads the bundle only, once. ``cache`` is a folder;
+        the user's own by default. ``refresh_s``: most seconds until a promotion is seen.
         """
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII) or not tag:
             raise SettingsError(f"{repository!r} and {tag!r} must be a repository, as in 'acme/shop', and a tag")
@@ -63,10 +63,11 @@ class Prompts:
             raise SettingsError("refresh_s must be more than 0 seconds")
         self.repository = repository
         self.tag = tag
-        self._hub = Hub(_setting(hub, "hub"), _setting(token, "token"), repository, tag)
+        url = _setting(hub, "hub")
+        self._hub = Hub(url, _setting(token, "token"), repository, tag) if url else None
         self._refresh_s = refresh_s
         folder = saved.default_folder() if cache is None else Path(cache)
-        self._cache = folder and saved.cache_file(folder, self._hub.url, repository, tag)
+        self._cache = saved.cache_file(folder, self._hub.url, repository, tag) if folder and self._hub else None
         self._prompts: dict[str, Prompt] = {}
         self._body: bytes | None = None
         """The document in memory; ``None``: none yet."""
@@ -130,13 +131,13 @@ class Prompts:
                 return
             self._idle = False
         try:
-            threading.Thread(target=self._run, args=(self._stop,), name="promptverdict", daemon=True).start()
+            threading.Thread(target=self._run, args=(self._hub, self._stop), name="promptverdict", daemon=True).start()
         except RuntimeError:  # no more threads, or the interpreter ends
             self._idle = not self._closed
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, hub: Hub, stop: threading.Event) -> None:
         while not stop.wait(max(self._due - time.monotonic(), 0.0)):
-            self._refresh()
+            self._refresh(hub)
             self._asked.set()
 
     def _load(self, bundle: Path | None) -> None:
@@ -144,17 +145,21 @@ class Prompts:
         copies, tried = self._copies(bundle)
         if copies:
             self._install(max(copies, key=lambda copy: copy.moved_at))
-        # In the thread, because nothing else bounds a name server or a hub that accepts and never answers. The thread
-        # goes on, since one that ends may hold a lock of OpenSSL while the application forks.
-        self._start()
-        patience_s = PATIENCE_S if copies else FIRST_LOAD_S
-        self._asked.wait(patience_s)
+        asked = "none"
+        if self._hub is None:
+            self.close()
+        else:
+            # In the thread, because nothing else bounds a name server or a hub that accepts and never answers. The
+            # thread goes on, since one that ends may hold a lock of OpenSSL while the application forks.
+            self._start()
+            patience_s = PATIENCE_S if copies else FIRST_LOAD_S
+            self._asked.wait(patience_s)
+            asked = f"{self._hub.url}: {self._trouble or f'no answer within {patience_s:g} s'}"
         if self._body is None:
             self.close()
-            asked = self._trouble or f"no answer within {patience_s:g} s"
             raise LoadError(
                 f"the prompts of {self.repository} at {self.tag} can't be loaded. "
-                + "; ".join([f"hub {self._hub.url}: {asked}", *tried])
+                + "; ".join([f"hub {asked}", *tried])
             )
 
     def _copies(self, bundle: Path | None) -> tuple[list[PromptSet], list[str]]:
@@ -185,13 +190,13 @@ class Prompts:
             if names:
                 _log.warning("to render %s, install promptverdict-client[%s]", ", ".join(names[:5]), extra)
 
-    def _refresh(self) -> None:
+    def _refresh(self, hub: Hub) -> None:
         """Asks the hub once. Never raises. On an error, the prompts stay as they are."""
         with self._refreshing:
             retry_after_s = 0.0
             trouble = ""
             try:
-                self._ask()
+                self._ask(hub)
             except HubError as error:
                 trouble, retry_after_s = str(error), error.retry_after_s
             except DocumentError as error:
@@ -204,11 +209,11 @@ class Prompts:
                 retry_s = FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 20) * random.uniform(0.5, 1.0)  # noqa: S311
                 wait_s = max(min(retry_s, wait_s), retry_after_s)
             self._due = time.monotonic() + wait_s
-            self._report(trouble)
+            self._report(hub, trouble)
 
-    def _ask(self) -> None:
+    def _ask(self, hub: Hub) -> None:
         """Takes over what the hub has. Raises HubError and DocumentError."""
-        answer = self._hub.get(self._etag)
+        answer = hub.get(self._etag)
         if answer is None:
             return
         if answer.body != self._body:
@@ -224,22 +229,22 @@ class Prompts:
         except OSError as error:
             _log.warning("cache %s: %s", self._cache, saved.reason(error))
 
-    def _report(self, trouble: str) -> None:
+    def _report(self, hub: Hub, trouble: str) -> None:
         """Logs what changed: an outage of an hour is one warning."""
         if trouble and trouble != self._trouble:
             serves = "the last good prompts stay" if self._body is not None else "there are no prompts"
-            _log.warning("hub %s, %s at %s: %s; %s", self._hub.url, self.repository, self.tag, trouble, serves)
+            _log.warning("hub %s, %s at %s: %s; %s", hub.url, self.repository, self.tag, trouble, serves)
         elif self._trouble and not trouble:
-            _log.info("hub %s, %s at %s: answers again", self._hub.url, self.repository, self.tag)
+            _log.info("hub %s, %s at %s: answers again", hub.url, self.repository, self.tag)
         self._trouble = trouble
 
 
 def _setting(given: str | None, name: str) -> str:
     variable = f"PROMPTVERDICT_{name.upper()}"
-    value = (os.environ.get(variable, "") if given is None else given).strip()
-    if not value:
+    value = os.environ.get(variable) if given is None else given
+    if value is None:
         raise SettingsError(f"no {name} is given: set {variable}, or pass {name}=")
-    return value
+    return value.strip()
 
 
 _held = threading.local()
