@@ -22,6 +22,10 @@ def test_a_document_becomes_prompts():
     assert found.moved_at.isoformat() == "2026-12-02T10:00:00+02:00"
 
 
+def test_the_case_of_a_repositorys_name_does_not_matter():
+    assert read(document(entry()), "Acme/Shop").prompts["support-triage"].repository == "acme/shop"
+
+
 ONE = {"role": "user", "content": "x"}
 HOSTILE = {
     "no JSON": (b"<html>", "not a valid prompt set"),

@@ -65,13 +65,13 @@ def _read(document: Json, repository: str, tag: str, body: bytes) -> PromptSet:
     if version != VERSION:
         raise DocumentError(f"it has version {version}, and this client reads {VERSION}: update promptverdict-client")
     found = _of(top, "repository", str, "the document"), _of(top, "tag", str, "the document")
-    if found != (repository, tag):
+    if (found[0].lower(), found[1]) != (repository.lower(), tag):  # GitHub's names have no case
         raise DocumentError(f"it is the tag {found[1]!r} of {found[0]!r}, not {tag!r} of {repository!r}")
     prompts = {}
     moved_at = datetime.min.replace(tzinfo=UTC)
     for name, given in _of(top, "prompts", dict, "the document").items():
         value = _is(given, dict, name)
-        prompts[name] = _prompt(name, value, repository, tag)
+        prompts[name] = _prompt(name, value, found[0], tag)
         moved_at = max(moved_at, _time(_of(value, "moved_at", str, name)))
     return PromptSet(prompts, moved_at, body)
 
