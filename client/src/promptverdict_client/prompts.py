@@ -22,7 +22,7 @@ from promptverdict_client.rendering.template import EXTRAS, missing_extra
 
 FIRST_LOAD_S = 5.0
 """Most seconds that the start waits for the hub where nothing else has the prompts."""
-PATIENCE_S = 0.4
+PATIENCE_S = 0.3
 """Most seconds that the start waits for the hub where a copy has the prompts."""
 FIRST_RETRY_S = 1.0
 """Seconds until the first retry. Each further one waits twice as long, up to the time between refreshes."""
