@@ -1,6 +1,7 @@
 """Who may import whom (docs/architecture.md, “Folders and imports”)."""
 
 import ast
+import sys
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +19,8 @@ MAY_IMPORT = {
     "action": OURS - {"bot"},
     "bot": OURS - {"action"},
 }
+CLIENT = ROOT / "client/src/promptverdict_client"
+"""A distribution of its own, for applications: neither uses the other."""
 FROM_A_CHECKOUT_ONLY = ROOT / "demo/bot_demo"
 """Plays the bot's part on the tests' fake GitHub; not installed."""
 WORLD = {
@@ -81,6 +84,19 @@ def test_nobody_imports_upwards(package):
     assert not found
 
 
+def test_the_client_is_by_itself():
+    inside = {module for path in CLIENT.rglob("*.py") for module, _ in imports(path)}
+    assert inside - sys.stdlib_module_names == {"promptverdict_client", "httpx", "jinja2", "dotpromptz_handlebars"}
+    outside = {
+        str(path.relative_to(ROOT))
+        for package in OURS - {"demo"}
+        for path in (ROOT / package).rglob("*.py")
+        for module, _ in imports(path)
+        if module == CLIENT.name
+    }
+    assert not outside
+
+
 def test_every_module_of_the_engine_but_the_pipeline_is_in_a_folder():
     assert {path.name for path in (ROOT / "engine").glob("*.py")} == {"__init__.py", "pipeline.py"}
 
@@ -128,7 +144,7 @@ def branches(function: ast.AST) -> int:
     )
 
 
-@pytest.mark.parametrize("package", sorted(OURS))
+@pytest.mark.parametrize("package", [*sorted(OURS), "client"])
 def test_no_function_has_more_than_fifteen_branches(package):
     found = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {branches(node)}"
