@@ -302,6 +302,7 @@ def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: D
         protocol=lambda: protocol(design),
         judges=plan.judges,
         settings=change.run,
+        max_steps=plan.max_steps,
         budget_usd=budget_usd,
     )
 

@@ -175,6 +175,8 @@ LINEAGE: Mapping[str, Judge] = {
     "ordinal": _always(UNCLEAR),
     "costs": _always(UNCLEAR),
     "output": _entry,
+    "tools": _always(UNCLEAR),
+    "max_steps": _up_is(LOOSER),
     "rubric": _entry,
     "scorer": _always(UNCLEAR),  # code, whose effect no rule can tell
     "judge": _always(UNCLEAR),

@@ -14,7 +14,8 @@ from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
-from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
+from engine.runner.conversation import follow_up, summed
+from engine.runner.experiment import Answered, Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.runner.failures import fix_for, host_of
 from engine.runner.outcome_log import OutcomeLog
 from engine.runner.retry import HOPELESS
@@ -63,7 +64,7 @@ class Drive(Generic[Decision]):
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
         self._outcomes = OutcomeLog()
-        self._asked = self._made = self._stored = 0
+        self._asked = self._further = self._made = self._stored = 0
         self._purpose = ""
         self._cost = self._judge_cost = Decimal(0)
         self._served_by: set[tuple[Arm, str, str | None]] = set()
@@ -93,7 +94,7 @@ class Drive(Generic[Decision]):
             decision=decision,
             outcomes=self._outcomes,
             spending=Spending(
-                planned=self._asked,
+                planned=self._asked + self._further,
                 made=self._made,
                 stored=self._stored,
                 cost_usd=self._cost,
@@ -202,28 +203,62 @@ class Drive(Generic[Decision]):
             if claimed and request is not None:
                 # From here on, the call itself releases its claim.
                 self._unused.discard((request.digest, self._number(cell)))
-            result, paid = await self._result(cell, request, row, claimed=claimed)
-            outcome = await self._outcome(cell, result, paid=paid)
+            outcome = await self._outcome(cell, await self._answered(cell, request, row, claimed=claimed))
             self._outcomes.append(outcome)
             self._fill(seen, at, outcome)
             self._report()
 
-    async def _result(
+    async def _answered(
         self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
-    ) -> tuple[StoredCompletion | CompletionError, bool]:
-        if row is not None:
-            # A stored answer is checked too: today's price table may lack what it was billed for.
-            return self._usable(row, cell, paid=False), False
+    ) -> Answered | CompletionError:
+        """Returns the answer to a cell: that of one call, or of a whole conversation."""
         if request is None:
-            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
-        try:
-            result, paid = await self._calls.answer(
-                request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
-            )
-        except (BudgetExceeded, ProviderError) as stop:
-            # This cell counts as cancelled, not as a failure of the provider.
-            return self._stop(stop), False
-        return self._usable(result, cell, paid=paid), paid
+            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered")
+        case, max_steps = self._experiment.cases[cell.case], self._experiment.max_steps
+        rows: list[StoredCompletion] = []
+        any_paid = False
+        while True:
+            result, paid = await self._result(cell, request, row, claimed=claimed)
+            if isinstance(result, CompletionError):
+                return result
+            rows.append(result)
+            any_paid |= paid
+            if max_steps is None:
+                return Answered(tuple(rows), result.completion, any_paid)
+            following = follow_up(request, result.completion, case, max_steps)
+            if not isinstance(following, Request):
+                return Answered(tuple(rows), summed([each.completion for each in rows], following), any_paid)
+            # Only the first call of a cell was looked up and claimed ahead.
+            request, row, claimed = following, None, False
+            self._further += 1
+
+    async def _result(
+        self, cell: Cell, request: Request, row: StoredCompletion | None, *, claimed: bool
+    ) -> tuple[StoredCompletion | CompletionError, bool]:
+        """Returns the answer to one call and whether this run paid for it, and counts it."""
+        paid = False
+        result: StoredCompletion | CompletionError
+        if row is not None:
+            result = row
+        else:
+            try:
+                result, paid = await self._calls.answer(
+                    request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
+                )
+            except (BudgetExceeded, ProviderError) as stop:
+                # This cell counts as cancelled, not as a failure of the provider.
+                return self._stop(stop), False
+        # A stored answer is checked too: today's price table may lack what it was billed for.
+        usable = self._usable(result, cell, paid=paid)
+        if isinstance(usable, StoredCompletion):
+            # Noted for stored answers too: a provider may have changed the model since the baseline was stored.
+            self._served_by.add((cell.arm, usable.completion.model, usable.completion.fingerprint))
+            if paid:
+                self._made += 1
+                self._cost += usable.cost_usd
+            else:
+                self._stored += 1
+        return usable, paid
 
     def _usable(
         self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
@@ -242,21 +277,11 @@ class Drive(Generic[Decision]):
             self._cost += row.cost_usd
         return usable
 
-    async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
-        if isinstance(result, CompletionError):
-            return Outcome(cell=cell, result=result)
-        completion, usage, price = (
-            result.completion,
-            result.completion.usage,
-            self._experiment.arms[cell.arm].endpoint.price,
-        )
-        # Noted for stored answers too: a provider may have changed the model since the baseline was stored.
-        self._served_by.add((cell.arm, completion.model, completion.fingerprint))
-        if paid:
-            self._made += 1
-            self._cost += result.cost_usd
-        else:
-            self._stored += 1
+    async def _outcome(self, cell: Cell, answered: Answered | CompletionError) -> Outcome:
+        if isinstance(answered, CompletionError):
+            return Outcome(cell=cell, result=answered)
+        completion, price = answered.completion, self._experiment.arms[cell.arm].endpoint.price
+        billed = [(row, row.completion.usage) for row in answered.rows]
         # The cost of grading belongs to the outcome, but not to the prompt's cost that the gate compares.
         judged = Decimal(0)
 
@@ -279,7 +304,8 @@ class Drive(Generic[Decision]):
         scores: tuple[Score | EvaluatorFailure, ...]
         # A truncated or refused answer is a failure of the prompt, so it scores 0 and isn't missing.
         if completion.finish.scores_zero:
-            reason = f"the answer ended with: {completion.finish.value}"
+            step = f"step {len(answered.rows)}: " if completion.trajectory else ""
+            reason = f"{step}the answer ended with: {completion.finish.value}"
             scores = tuple(Score(metric=name, value=0.0, reason=reason) for name in self._metrics)
         else:
             scores = await self._experiment.evaluator.score(
@@ -290,12 +316,14 @@ class Drive(Generic[Decision]):
             result=completion,
             scores=scores,
             # today's prices for both arms, not what was once paid for a stored answer
-            cost_usd=result.cost_usd if usage is None else bill(usage, price),
-            neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
+            cost_usd=sum((row.cost_usd if usage is None else bill(usage, price) for row, usage in billed), Decimal(0)),
+            neutral_cost_usd=sum(
+                (row.neutral_cost_usd if usage is None else neutral(usage, price) for row, usage in billed), Decimal(0)
+            ),
             judge_cost_usd=judged,
-            origin="call" if paid else "store",
+            origin="call" if answered.paid else "store",
             # When it was answered, not when it was read: the latency test compares only answers of the same time.
-            made_at=datetime.fromisoformat(result.created_at).timestamp(),
+            made_at=datetime.fromisoformat(answered.rows[-1].created_at).timestamp(),
         )
 
     def _fill(self, seen: Observations, at: int, outcome: Outcome) -> None:
