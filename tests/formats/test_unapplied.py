@@ -167,6 +167,8 @@ def test_a_check_that_compares_with_something(rule):
         (f"{EXTRACTION}, fields: {{a: {{kind: objects, fields: {{b: {{kind: objects}}}}}}}}", "objects inside objects"),
         (f"{GENERATION}, labels: [a, b]", "labels is for classification, but l is generation"),
         (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, but l is extraction"),
+        (f"{EXTRACTION}, tools: t.json", "tools is for agent, but l is extraction"),
+        (f"{GENERATION}, max_steps: 5", "max_steps is for agent, but l is generation"),
         (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge but no rubric"),
         (f"{GENERATION}, judge: {{model: m, labels: g.jsonl}}", "people's grades need the rubric"),
         (f"{CLASSIFICATION}, gate: {{repetitions: 3}}", "repetitions are for mode: fixed"),
