@@ -6,12 +6,13 @@ The reason names each step that is wrong. What the last answer says is scored by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import ClassVar, Self
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import JsonValue, ValidationError
 
+from evaluators.expected_trajectory import ExpectedTrajectory, Order, expected_of
 from evaluators.field_values import show
 from evaluators.parts import EvaluatorSources, Scores, finding
 from evaluators.scripted_tools import arguments_of, final_state
@@ -31,60 +32,11 @@ from schemas.outcomes import Completion, MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding
 from schemas.testsets import TestCase
-from schemas.values import Value
 
 METRIC = "trajectory"
 _LINE = 100
 """Most characters of an answer, of a call's arguments or of a result in the text of a step."""
 _HINT = "expected: {tool_calls: [{name: …, arguments: {…}}], final_state: {…}}"
-
-
-class Order(StrEnum):
-    """How the calls of a conversation compare with ``tool_calls``."""
-
-    ANY = "any"
-    """The same calls in any order."""
-    EXACT = "exact"
-    """The same calls in the same order."""
-    SUBSEQUENCE = "subsequence"
-    """These calls in this order, and possibly others."""
-
-
-class ExpectedTrajectory(Value):
-    """Everything that a case may expect of a conversation."""
-
-    tool_calls: tuple[ExpectedCall, ...] | None = Field(default=None, max_length=MAX_CALLS)
-    order: Order = Order.ANY
-    used: tuple[str, ...] = ()
-    """Tools that must be called."""
-    not_used: tuple[str, ...] = ()
-    """Tools that must not be called."""
-    parallel: tuple[tuple[str, ...], ...] = ()
-    """Groups of tools that one step must call together."""
-    min_steps: int | None = Field(default=None, ge=1)
-    max_steps: int | None = Field(default=None, ge=1)
-    """Bounds of the number of the model's answers."""
-    final_state: dict[str, JsonValue] | None = None
-    """The whole state in the end. A value may be a map with ``any_of``."""
-
-    @model_validator(mode="after")
-    def _can_be_met(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("it expects nothing")
-        if self.tool_calls is None and "order" in self.model_fields_set:
-            raise ValueError("order needs tool_calls")
-        needed = {*self.used, *(name for group in self.parallel for name in group)}
-        needed |= {call.name for call in self.tool_calls or ()}
-        if contradiction := sorted(needed & set(self.not_used)):
-            raise ValueError(f"{contradiction[0]} is both expected and not_used")
-        for rule in (self.final_state or {}).values():
-            check_rule(rule)
-        if self.min_steps and self.max_steps and self.min_steps > self.max_steps:
-            raise ValueError("min_steps is above max_steps")
-        return self
-
-
-_EXPECTED = TypeAdapter(ExpectedTrajectory)
 
 
 class TrajectoryChecks:
@@ -104,7 +56,7 @@ class TrajectoryChecks:
                 return None
             return finding(case, "it expects nothing, so every conversation would pass", f"write {_HINT}")
         try:
-            _EXPECTED.validate_python(case.expected)
+            expected_of(case)
         except ValidationError as error:
             return finding(case, f"expected can't be read{_first(error)}", f"write {_HINT}")
         return None
@@ -114,7 +66,7 @@ class TrajectoryChecks:
         trajectory = Trajectory.model_validate_json(output)
         reasons = [trajectory.problem] if trajectory.problem else []
         if case.expected is not None:
-            reasons += _reasons(_EXPECTED.validate_python(case.expected), trajectory.steps, case)
+            reasons += _reasons(expected_of(case), trajectory.steps, case)
         reason = shown("; ".join(reasons), 400)
         return (Score(metric=METRIC, value=float(not reasons), reason=reason, answer=in_lines(trajectory.steps)),)
 
@@ -176,15 +128,14 @@ def _reasons(expected: ExpectedTrajectory, steps: Sequence[Step], case: TestCase
         yield f"{len(given)} calls, more than {MAX_CALLS}"
         return
     if expected.tool_calls is not None:
-        compare = _in_order if expected.order is Order.SUBSEQUENCE else _all_alike
-        yield from compare(expected.tool_calls, given, expected.order)
+        yield from _COMPARES[expected.order](expected.tool_calls, given)
     called = {call.name for _, call in given}
     yield from (f"never called {name}" for name in expected.used if name not in called)
     for number, call in given:
         if call.name in expected.not_used:
             yield f"step {number}: called {call.name}, which must not be used"
     for group in expected.parallel:
-        if not any(set(group) <= {call.name for call in step.calls} for step in steps):
+        if not any(Counter(group) <= Counter(call.name for call in step.calls) for step in steps):
             yield f"no step called {' and '.join(group)} together"
     if expected.min_steps is not None and len(steps) < expected.min_steps:
         yield f"{len(steps)} steps, fewer than {expected.min_steps}"
@@ -199,16 +150,10 @@ def _given(call: ToolCall) -> GivenCall:
     return GivenCall(call.name, call.arguments if arguments is None else arguments)
 
 
-def _all_alike(wanted: Sequence[ExpectedCall], given: Given, order: Order) -> Iterator[str]:
-    """Yields the differences if every call counts."""
-    calls = ExpectedCalls(tool_calls=tuple(wanted), ordered=order is Order.EXACT)
-    pairs = paired(calls, [call for _, call in given])
-    for one, other in pairs:
-        number, call = given[other]
-        if call.name != wanted[one].name:
-            yield f"step {number}: called {shown(call.name, 60)} instead of {wanted[one].name}"
-        else:
-            yield from _argument_mistakes(number, wanted[one], call)
+def _in_any_order(wanted: Sequence[ExpectedCall], given: Given) -> Iterator[str]:
+    """Yields the differences if every call counts, whatever their order."""
+    pairs = paired(ExpectedCalls(tool_calls=tuple(wanted)), [call for _, call in given])
+    yield from _pair_mistakes(wanted, given, pairs)
     expected, used = {one for one, _ in pairs}, {other for _, other in pairs}
     yield from (f"didn't call {call.name}" for place, call in enumerate(wanted) if place not in expected)
     for place, (number, call) in enumerate(given):
@@ -216,7 +161,59 @@ def _all_alike(wanted: Sequence[ExpectedCall], given: Given, order: Order) -> It
             yield f"step {number}: unexpected call of {shown(call.name, 60)}"
 
 
-def _in_order(wanted: Sequence[ExpectedCall], given: Given, _: Order) -> Iterator[str]:
+def _in_exact_order(wanted: Sequence[ExpectedCall], given: Given) -> Iterator[str]:
+    """Yields the differences if every call and their order count."""
+    one = other = 0
+    # The ends stand for a last pair, before which calls may be missing or extra too.
+    for expected, made in [*_aligned(wanted, given), (len(wanted), len(given))]:
+        before = f" before step {given[made][0]}" if made < len(given) else ""
+        yield from (f"didn't call {call.name}{before}" for call in wanted[one:expected])
+        for number, call in given[other:made]:
+            yield f"step {number}: unexpected call of {shown(call.name, 60)}"
+        if made < len(given):
+            yield from _pair_mistakes(wanted, given, [(expected, made)])
+        one, other = expected + 1, made + 1
+
+
+def _aligned(wanted: Sequence[ExpectedCall], given: Given) -> list[tuple[int, int]]:
+    """Returns the pairs of the cheapest way to turn one list into the other (Wagner and Fischer, 1974).
+
+    A missing or an extra call costs 1, wrong arguments cost 1 too, and another tool costs 1.5.
+    """
+    rows, columns = len(wanted), len(given)
+    # costs[one][other]: of all calls from these on. So of equally cheap ways, the first pairs calls as early as it can.
+    costs = [[float(rows - one + columns - other) for other in range(columns + 1)] for one in range(rows + 1)]
+    for one in reversed(range(rows)):
+        for other in reversed(range(columns)):
+            changed = costs[one + 1][other + 1] + _distance(wanted[one], given[other][1])
+            costs[one][other] = min(changed, costs[one + 1][other] + 1, costs[one][other + 1] + 1)
+    pairs = []
+    one = other = 0
+    while one < rows and other < columns:
+        if costs[one][other] == costs[one + 1][other + 1] + _distance(wanted[one], given[other][1]):
+            pairs.append((one, other))
+            one, other = one + 1, other + 1
+        elif costs[one][other] == costs[one + 1][other] + 1:
+            one += 1
+        else:
+            other += 1
+    return pairs
+
+
+def _distance(wanted: ExpectedCall, given: GivenCall) -> float:
+    return 1.5 if wanted.name != given.name else float(bool(mistakes(wanted, given)))
+
+
+def _pair_mistakes(wanted: Sequence[ExpectedCall], given: Given, pairs: Iterable[tuple[int, int]]) -> Iterator[str]:
+    for one, other in pairs:
+        number, call = given[other]
+        if call.name != wanted[one].name:
+            yield f"step {number}: called {shown(call.name, 60)} instead of {wanted[one].name}"
+        else:
+            yield from _argument_mistakes(number, wanted[one], call)
+
+
+def _in_this_order(wanted: Sequence[ExpectedCall], given: Given) -> Iterator[str]:
     """Yields the expected calls that the given ones don't have in this order."""
     # The earliest fitting call leaves the most to those that follow, so this finds an order if there is one.
     start = 0
@@ -235,6 +232,13 @@ def _in_order(wanted: Sequence[ExpectedCall], given: Given, _: Order) -> Iterato
             yield f"didn't call {call.name}"
 
 
+_COMPARES: dict[Order, Callable[[Sequence[ExpectedCall], Given], Iterator[str]]] = {
+    Order.ANY: _in_any_order,
+    Order.EXACT: _in_exact_order,
+    Order.SUBSEQUENCE: _in_this_order,
+}
+
+
 def _differences(wanted: ExpectedCall, given: GivenCall) -> bool:
     return wanted.name != given.name or bool(mistakes(wanted, given))
 
@@ -250,13 +254,3 @@ def _state_mistakes(expected: dict[str, JsonValue], state: dict[str, JsonValue])
         elif not is_right(rule, state[key]):
             yield f"final state: {key} is {show(state[key], 60)}, expected {show(rule, 60)}"
     yield from (f"final state: {key} is {show(state[key], 60)}, expected unset" for key in state if key not in expected)
-
-
-def tools_named_by(case: TestCase) -> set[str]:
-    """Returns the tools that a case scripts or expects."""
-    named = {script.name for script in case.tool_results}
-    if case.expected is None:
-        return named
-    expected = _EXPECTED.validate_python(case.expected)
-    together = (name for group in expected.parallel for name in group)
-    return named | {*expected.used, *together} | {call.name for call in expected.tool_calls or ()}

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from demo.toy_model.acting import act
 from demo.toy_model.classifying import Sorter, classify, learn
 from demo.toy_model.dice import Dice
 from demo.toy_model.extracting import Form, extract, understand
@@ -24,6 +25,7 @@ from demo.toy_model.sizes import SIZES, Size
 from demo.toy_model.words import count_tokens, first_tokens
 from demo.toy_model.writing import Brief, commission, compose
 from schemas.config import ModelConfig
+from schemas.conversations import ToolCall
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
 from schemas.prompts import Request
 
@@ -63,7 +65,9 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"there is no offline model {request.model!r}: use one of {known}"
         )
-    if sum(len(message.content) for message in request.messages) > WINDOW:
+    told = [message.content for message in request.messages]
+    told += [part for step in request.steps for part in (step.text, *step.results, step.user or "")]
+    if sum(map(len, told)) > WINDOW:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"the offline models read {WINDOW:,} characters at most"
         )
@@ -71,19 +75,24 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
     temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature
     # Seeded by the request, so that a replay and another machine get the same answer.
     dice = Dice(f"{request.digest}:{repetition}", temperature)
-    text = _write(request, size, dice)
+    calls: tuple[ToolCall, ...] = ()
+    if request.parameters.tools:
+        text, calls = act(request, size, dice)
+    else:
+        text = _write(request, size, dice)
     for stop in parameters.stop:
         text = text.partition(stop)[0]
-    written = count_tokens(text)
-    finish = Finish.STOP
+    written = count_tokens(text) + sum(count_tokens(call.arguments) + 8 for call in calls)
+    finish = Finish.TOOL if calls else Finish.STOP
     if parameters.max_tokens is not None and written > parameters.max_tokens:
         text, written, finish = first_tokens(text, parameters.max_tokens), parameters.max_tokens, Finish.LENGTH
-    seen = sum(_tokens(message.content) + 3 for message in request.messages)
+    seen = sum(_tokens(part) + 3 for part in told)
     # Varies, as the latency of a real model does.
     jitter = 0.85 + 0.3 * dice.uniform()
     return Completion(
         text=text,
-        finish=finish if text else Finish.EMPTY,
+        finish=finish if text or calls else Finish.EMPTY,
+        tool_calls=calls,
         usage=Usage(input=seen, output=written),
         model=request.model,
         latency_s=round((size.first_token_s + seen * 2e-5 + written * size.token_s) * jitter, 4),

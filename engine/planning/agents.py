@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from engine.readers.bounded import did_you_mean, shown
 from engine.readers.tools import tool_name
 from engine.runner.experiment import ArmPlan
-from evaluators.trajectory import tools_named_by
+from evaluators.expected_trajectory import tools_named_by
 from schemas.outcomes import Arm
 from schemas.testsets import TestCase
 

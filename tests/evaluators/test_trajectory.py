@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluators.expected_trajectory import expected_in_words
 from evaluators.registry import check_expectations, evaluator_for
 from evaluators.trajectory import in_lines
 from schemas.check_config import CheckRule
@@ -75,8 +76,12 @@ def test_a_right_conversation(case, scores, expected, steps):
 
 
 WRONG = [
-    (EXACT, [step(REFUND), step(LOOK)], "step 1: called refund instead of look_up; step 2: called look_up instead of refund"),
+    (EXACT, [step(REFUND), step(LOOK)], "didn't call look_up before step 1; step 2: unexpected call of look_up"),
     (EXACT, [step(LOOK)], "didn't call refund"),
+    (EXACT, [step(LOOK), step(ASK)], "step 2: called ask_human instead of refund"),
+    (EXACT, [step(("refund", {"id": "7", "amount": 2}))], "didn't call look_up before step 1; step 1: refund: amount is 2, expected 20 or 20"),
+    (EXACT, [step(ASK, LOOK), step(REFUND)], "step 1: unexpected call of ask_human"),
+    (EXACT, [], "didn't call look_up; didn't call refund"),
     (EXACT, [step(LOOK), step(REFUND), step(REFUND)], "step 3: unexpected call of refund"),
     (ANY, [step(LOOK), step(ASK), step(REFUND)], "step 2: unexpected call of ask_human"),
     (ANY, [step(LOOK), step(("refund", {"id": "7", "amount": 2}))], "step 2: refund: amount is 2, expected 20 or 20"),
@@ -87,6 +92,7 @@ WRONG = [
     ({"tool_calls": []}, [step(LOOK)], "step 1: unexpected call of look_up"),
     ({"used": ["look_up"]}, [step(ASK)], "never called look_up"),
     ({"not_used": ["refund"]}, [step(LOOK), step(REFUND)], "step 2: called refund, which must not be used"),
+    ({"parallel": [["look_up", "look_up"]]}, [step(LOOK), step(LOOK, ASK)], "no step called look_up and look_up together"),
     ({"parallel": [["look_up", "refund"]]}, [step(LOOK), step(REFUND)], "no step called look_up and refund together"),
     ({"min_steps": 3}, [step(LOOK)], "2 steps, fewer than 3"),
     ({"max_steps": 1}, [step(LOOK)], "2 steps, more than 1"),
@@ -183,6 +189,17 @@ def test_scripts_of_a_prompt_that_is_no_agent_are_not_ignored(case, more):
 
 def test_a_single_answer_is_a_conversation_of_one_step(case, scores, output):
     assert scored(scores, case({"max_steps": 1}), output("Hello.")).answer == "1. “Hello.”"
+
+
+def test_an_expectation_in_words(case):
+    all_of_it = {**SUBSEQUENCE, "used": ["a", "b"], "parallel": [["a", "b"]], "max_steps": 4, "final_state": {"a": 1}}
+    wanted = {"id": "7", "amount": {"any_of": [20, "20"]}, "note": {"any_of": ["x"], "optional": True}}
+    assert expected_in_words(case(all_of_it)) == (
+        f'calls: look_up({{"id": "7"}}) · refund({json.dumps(wanted)}) (order: subsequence)\n'
+        'used: a, b\ntogether: a and b\nsteps: at most 4\nfinal state: {"a": 1}'
+    )
+    assert expected_in_words(case({"tool_calls": []})) == "calls: none"
+    assert expected_in_words(case(None)) is None
 
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["look_up", "{", '{"id": "7"}', "null", "\u202e", "NaN", "\x00"])
