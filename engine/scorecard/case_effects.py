@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from engine.scorecard.answer_pair import most_different
 from engine.scorecard.passages import around, terms_of
+from evaluators.expected_trajectory import expected_in_words
 from evaluators.extraction import lookup
 from evaluators.text import output_text
 from schemas.effects import Answer, CaseEffect, CaseMetric, CaseOutcome
@@ -52,7 +53,7 @@ def case_effects(
     ``metric`` is the overall score. ``added`` marks cases that only the head has. ``tests`` is the test set's file.
     """
     by_cell = _by_case(outcomes)
-    reading = _Reading(metric, metrics, tests, whole=use_case == UseCase.GENERATION)
+    reading = _Reading(metric, metrics, tests, use_case)
     return tuple(
         reading.effect(case, found, [by_cell.get((index, arm), ()) for arm in Arm], added=added[index])
         for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
@@ -60,13 +61,15 @@ def case_effects(
 
 
 class _Reading:
-    """Reads the answers of one lineage. ``whole``: answers are texts to read in full, not labels or fields."""
+    """Reads the answers of one lineage."""
 
-    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], tests: str | None, *, whole: bool) -> None:
+    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], tests: str | None, use_case: str) -> None:
         self._metric = metric
         self._tests = tests
         self._metrics = [spec for spec in metrics if spec.name != metric]
-        self._whole = whole
+        # Generated texts are read in full, unlike labels and fields.
+        self._whole = use_case == UseCase.GENERATION
+        self._agent = use_case == UseCase.AGENT
 
     def effect(
         self, case: TestCase, found: CaseResult, outcomes: Sequence[Sequence[Outcome]], *, added: bool
@@ -83,7 +86,7 @@ class _Reading:
             path=None if self._tests in (None, case.path) else case.path,
             line=case.line,
             inputs=() if found.result is CaseOutcome.NOT_RUN else _inputs(case, pair),
-            expected=case.expected,
+            expected=expected_in_words(case) if self._agent else case.expected,
             baseline=_bounded(baseline, pair[0] if moved else None),
             candidate=_bounded(candidate, pair[1] if moved else None),
             change=found.change,
