@@ -129,6 +129,16 @@ def _reasons(expected: ExpectedTrajectory, steps: Sequence[Step], case: TestCase
         return
     if expected.tool_calls is not None:
         yield from _COMPARES[expected.order](expected.tool_calls, given)
+    yield from _tool_mistakes(expected, steps, given)
+    if expected.min_steps is not None and len(steps) < expected.min_steps:
+        yield f"{len(steps)} steps, fewer than {expected.min_steps}"
+    if expected.max_steps is not None and len(steps) > expected.max_steps:
+        yield f"{len(steps)} steps, more than {expected.max_steps}"
+    if expected.final_state is not None:
+        yield from _state_mistakes(expected.final_state, final_state(case, steps))
+
+
+def _tool_mistakes(expected: ExpectedTrajectory, steps: Sequence[Step], given: Given) -> Iterator[str]:
     called = {call.name for _, call in given}
     yield from (f"never called {name}" for name in expected.used if name not in called)
     for number, call in given:
@@ -137,12 +147,6 @@ def _reasons(expected: ExpectedTrajectory, steps: Sequence[Step], case: TestCase
     for group in expected.parallel:
         if not any(Counter(group) <= Counter(call.name for call in step.calls) for step in steps):
             yield f"no step called {' and '.join(group)} together"
-    if expected.min_steps is not None and len(steps) < expected.min_steps:
-        yield f"{len(steps)} steps, fewer than {expected.min_steps}"
-    if expected.max_steps is not None and len(steps) > expected.max_steps:
-        yield f"{len(steps)} steps, more than {expected.max_steps}"
-    if expected.final_state is not None:
-        yield from _state_mistakes(expected.final_state, final_state(case, steps))
 
 
 def _given(call: ToolCall) -> GivenCall:

@@ -74,10 +74,6 @@ def messages_body(request: Request) -> dict[str, Any]:
     refuse(parameters.model_dump(), "the Messages API", "seed", "frequency_penalty", "presence_penalty")
     if parameters.response_format == "json_object":
         raise UnsupportedParameterError("the Messages API has no json_object format; use json_schema")
-    if request.steps and (parameters.reasoning or {}).get("type", "disabled") != "disabled":
-        raise UnsupportedParameterError(
-            "the Messages API needs its thinking back after a tool's result, which isn't kept; switch thinking off"
-        )
     system = "\n\n".join(message.content for message in request.messages if message.role in INSTRUCTING)
     turns = [
         {"role": message.role.value, "content": message.content}
@@ -103,6 +99,10 @@ def messages_body(request: Request) -> dict[str, Any]:
 
 
 def _conversation(request: Request) -> Iterator[dict[str, Any]]:
+    if request.steps and (request.parameters.reasoning or {}).get("type", "disabled") != "disabled":
+        raise UnsupportedParameterError(
+            "the Messages API needs its thinking back after a tool's result, which isn't kept; switch thinking off"
+        )
     for step, calls in answered_calls(request.steps):
         said: list[dict[str, Any]] = [{"type": "text", "text": step.text}] if step.text.strip() else []
         for each in calls:

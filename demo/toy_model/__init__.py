@@ -25,7 +25,6 @@ from demo.toy_model.sizes import SIZES, Size
 from demo.toy_model.words import count_tokens, first_tokens
 from demo.toy_model.writing import Brief, commission, compose
 from schemas.config import ModelConfig
-from schemas.conversations import ToolCall
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
 from schemas.prompts import Request
 
@@ -65,8 +64,7 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"there is no offline model {request.model!r}: use one of {known}"
         )
-    told = [message.content for message in request.messages]
-    told += [part for step in request.steps for part in (step.text, *step.results, step.user or "")]
+    told = _told(request)
     if sum(map(len, told)) > WINDOW:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"the offline models read {WINDOW:,} characters at most"
@@ -75,14 +73,10 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
     temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature
     # Seeded by the request, so that a replay and another machine get the same answer.
     dice = Dice(f"{request.digest}:{repetition}", temperature)
-    calls: tuple[ToolCall, ...] = ()
-    if request.parameters.tools:
-        text, calls = act(request, size, dice)
-    else:
-        text = _write(request, size, dice)
+    text, calls = act(request, size, dice) if parameters.tools else (_write(request, size, dice), ())
     for stop in parameters.stop:
         text = text.partition(stop)[0]
-    written = count_tokens(text) + sum(count_tokens(call.arguments) + 8 for call in calls)
+    written = count_tokens(text) + count_tokens(" ".join(f"{call.name} {call.arguments}" for call in calls))
     finish = Finish.TOOL if calls else Finish.STOP
     if parameters.max_tokens is not None and written > parameters.max_tokens:
         text, written, finish = first_tokens(text, parameters.max_tokens), parameters.max_tokens, Finish.LENGTH
@@ -97,6 +91,12 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         model=request.model,
         latency_s=round((size.first_token_s + seen * 2e-5 + written * size.token_s) * jitter, 4),
     )
+
+
+def _told(request: Request) -> list[str]:
+    """Returns all texts that are read."""
+    told = [message.content for message in request.messages]
+    return told + [part for step in request.steps for part in (step.text, *step.results, step.user or "")]
 
 
 _tokens = lru_cache(maxsize=4096)(count_tokens)

@@ -133,11 +133,9 @@ def plan_experiment(
         else:
             endpoint = Endpoint(model=source.model, price=prices.price(source.model))
             arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
-    if not config.static and (why := unused_inputs(_prompts(baseline, candidate), arms, cases)):
-        return _problem(ReasonCode.SAME_REQUESTS, why)
     max_steps = config.max_steps if config.use_case == UseCase.AGENT else None
-    if max_steps is not None and (unknown := undefined_tools(arms, cases)):
-        return _problem(ReasonCode.UNREADABLE, unknown)
+    if problem := _mismatch(config, _prompts(baseline, candidate), arms, cases):
+        return problem
     identical = _identical(arms, len(cases))
     cases = mark_changed(cases, identical)
     arms = {arm: replace(plan, draws=_draws(plan, arms)) for arm, plan in arms.items()}
@@ -169,6 +167,17 @@ def _unfilled(candidate: ArmSource, rendered: Rendered, tests: int) -> Reason | 
     if isinstance(before, _Unfilled) and (before.gone or before.first >= tests):
         hint = "run it again" if before.gone else "give the added case the inputs that it needs"
         return _problem(ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {before.why} ({hint}).")
+    return None
+
+
+def _mismatch(
+    config: LineageConfig, prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]
+) -> Reason | None:
+    """Returns why prompt and cases don't fit: no input reaches a request, or a case names a tool that isn't defined."""
+    if not config.static and (why := unused_inputs(prompts, arms, cases)):
+        return _problem(ReasonCode.SAME_REQUESTS, why)
+    if config.use_case == UseCase.AGENT and (why := undefined_tools(arms, cases)):
+        return _problem(ReasonCode.UNREADABLE, why)
     return None
 
 

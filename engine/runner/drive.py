@@ -13,8 +13,8 @@ import numpy as np
 from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
-from engine.runner.calls import Calls, priced
-from engine.runner.conversation import follow_up, summed
+from engine.runner.calls import Calls
+from engine.runner.cell_answers import CellAnswers
 from engine.runner.experiment import Answered, Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.runner.failures import fix_for, host_of
 from engine.runner.outcome_log import OutcomeLog
@@ -64,10 +64,10 @@ class Drive(Generic[Decision]):
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
         self._outcomes = OutcomeLog()
-        self._asked = self._further = self._made = self._stored = 0
+        self._asked = 0
         self._purpose = ""
-        self._cost = self._judge_cost = Decimal(0)
-        self._served_by: set[tuple[Arm, str, str | None]] = set()
+        self._judge_cost = Decimal(0)
+        self._answers = CellAnswers(experiment, calls, self._stop, self._hopeless)
         self._stopped: BudgetExceeded | ProviderError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unused: set[CallKey] = set()
@@ -94,15 +94,15 @@ class Drive(Generic[Decision]):
             decision=decision,
             outcomes=self._outcomes,
             spending=Spending(
-                planned=self._asked + self._further,
-                made=self._made,
-                stored=self._stored,
-                cost_usd=self._cost,
+                planned=self._asked + self._answers.further,
+                made=self._answers.made,
+                stored=self._answers.stored,
+                cost_usd=self._answers.cost,
                 judge_cost_usd=self._judge_cost,
                 budget_usd=budget_usd,
             ),
             stopped=self._stopped,
-            served_by=frozenset(self._served_by),
+            served_by=frozenset(self._answers.served_by),
             tries=self._calls.tries,
         )
 
@@ -203,79 +203,10 @@ class Drive(Generic[Decision]):
             if claimed and request is not None:
                 # From here on, the call itself releases its claim.
                 self._unused.discard((request.digest, self._number(cell)))
-            outcome = await self._outcome(cell, await self._answered(cell, request, row, claimed=claimed))
+            outcome = await self._outcome(cell, await self._answers.answer(cell, request, row, claimed=claimed))
             self._outcomes.append(outcome)
             self._fill(seen, at, outcome)
             self._report()
-
-    async def _answered(
-        self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
-    ) -> Answered | CompletionError:
-        """Returns the answer to a cell: that of one call, or of a whole conversation."""
-        if request is None:
-            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered")
-        case, max_steps = self._experiment.cases[cell.case], self._experiment.max_steps
-        rows: list[StoredCompletion] = []
-        any_paid = False
-        while True:
-            result, paid = await self._result(cell, request, row, claimed=claimed)
-            if isinstance(result, CompletionError):
-                return result
-            rows.append(result)
-            any_paid |= paid
-            if max_steps is None:
-                return Answered(tuple(rows), result.completion, any_paid)
-            following = follow_up(request, result.completion, case, max_steps)
-            if not isinstance(following, Request):
-                return Answered(tuple(rows), summed([each.completion for each in rows], following), any_paid)
-            # Only the first call of a cell was looked up and claimed ahead.
-            request, row, claimed = following, None, False
-            self._further += 1
-
-    async def _result(
-        self, cell: Cell, request: Request, row: StoredCompletion | None, *, claimed: bool
-    ) -> tuple[StoredCompletion | CompletionError, bool]:
-        """Returns the answer to one call and whether this run paid for it, and counts it."""
-        paid = False
-        result: StoredCompletion | CompletionError
-        if row is not None:
-            result = row
-        else:
-            try:
-                result, paid = await self._calls.answer(
-                    request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
-                )
-            except (BudgetExceeded, ProviderError) as stop:
-                # This cell counts as cancelled, not as a failure of the provider.
-                return self._stop(stop), False
-        # A stored answer is checked too: today's price table may lack what it was billed for.
-        usable = self._usable(result, cell, paid=paid)
-        if isinstance(usable, StoredCompletion):
-            # Noted for stored answers too: a provider may have changed the model since the baseline was stored.
-            self._served_by.add((cell.arm, usable.completion.model, usable.completion.fingerprint))
-            if paid:
-                self._made += 1
-                self._cost += usable.cost_usd
-            else:
-                self._stored += 1
-        return usable, paid
-
-    def _usable(
-        self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
-    ) -> StoredCompletion | CompletionError:
-        """Returns the result, or an error if its cost is unknown. An error that every call would repeat ends the
-        experiment."""
-        usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
-        if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
-            self._stop(self._hopeless(usable, cell))
-        return usable
-
-    def _priced(self, row: StoredCompletion, cell: Cell, *, paid: bool) -> StoredCompletion | CompletionError:
-        usable = priced(row, self._experiment.arms[cell.arm].endpoint)
-        if isinstance(usable, CompletionError) and paid:  # the call was made and cost at most what the row says
-            self._made += 1
-            self._cost += row.cost_usd
-        return usable
 
     async def _outcome(self, cell: Cell, answered: Answered | CompletionError) -> Outcome:
         if isinstance(answered, CompletionError):
