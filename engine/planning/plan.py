@@ -53,13 +53,13 @@ class Plan:
     """The content digest: requests of both arms, gating tests, policy, evaluator."""
     scorers: CodeScorers
     """What runs the lineage's own scorer."""
-    max_steps: int | None
-    """Most calls of one case of an agent. ``None``: each case is a single call."""
     estimates: Mapping[Arm, Estimate]
     """Estimate of one run of every case whose requests differ."""
     unreached: tuple[str, ...] = ()
     """Parts of the prompt's change that no case reaches."""
     warnings: tuple[Finding, ...] = ()
+    max_steps: int | None = None
+    """Most calls of one case of an agent. ``None``: each case is a single call."""
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
