@@ -476,8 +476,8 @@ def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
 def test_the_demo_gives_every_pull_request_the_verdict_that_it_deserves(project, tmp_path):
     ran = project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path)
     assert ran.code == 0, ran.out[-2000:]
-    assert ran.out.count("(expected)") == 6
-    assert len(list((tmp_path / "demo").glob("*/report.html"))) == 6
+    assert ran.out.count("(expected)") == 7
+    assert len(list((tmp_path / "demo").glob("*/report.html"))) == 7
     assert project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path).code == 2
 
 
