@@ -15,6 +15,7 @@ from evaluators.output_contract import OutputContract
 from evaluators.parts import MetricGroup, Scores, finding
 from evaluators.text import answer_text, calls_text, output_text, shown, whole_text
 from evaluators.tool_calls import ToolCalls, calls_nothing
+from evaluators.trajectory import METRIC as TRAJECTORY
 from evaluators.trajectory import TrajectoryChecks, trajectory_of
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
@@ -148,6 +149,9 @@ async def _scored(part: MetricGroup, case: TestCase, output: str, ask: Ask) -> S
 
 
 def _zero(score: Score | EvaluatorFailure, why: str) -> Score:
+    # Which step of a conversation is wrong explains a wrong last answer.
+    if isinstance(score, Score) and score.metric == TRAJECTORY and score.reason:
+        why = f"{score.reason}; {why}"
     return Score(metric=score.metric, value=0, reason=why, answer=score.answer if isinstance(score, Score) else None)
 
 

@@ -137,6 +137,8 @@ def test_the_final_answer_is_checked_as_any_other(case, scores):
     polite = case({"used": ["look_up"]}, must=(CheckRule(contains="sorry"),))
     evaluator = evaluator_for(LINEAGE, None, None, None, cases=[polite])
     assert [score.value for score in scores(evaluator, polite, ended(step(LOOK))).values()] == [0, 0]
+    wrong = scores(evaluator, polite, ended(step(ASK)))["trajectory"]
+    assert wrong.reason == "never called look_up; the check “must” failed: does not contain “sorry”"
     sorry = scores(evaluator, polite, ended(step(LOOK), text="Sorry, it is lost."))
     assert [score.value for score in sorry.values()] == [1, 1]
 
