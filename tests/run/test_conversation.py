@@ -1,12 +1,17 @@
 """An agent's case: every step is a call of its own, stored and paid once; the conversation ends, whatever it does."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
+from engine.planning.agents import likely_steps, undefined_tools
 from engine.planning.call_cost import estimate
+from engine.planning.earlier_runs import history_of
 from engine.runner.conversation import MOST_CHARACTERS, follow_up
+from engine.runner.experiment import ArmPlan, Endpoint
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.scripted_tools import NO_RESULT
 from evaluators.trajectory import TrajectoryChecks
@@ -14,9 +19,9 @@ from schemas.config import RunConfig
 from schemas.conversations import ScriptedResult, Step, ToolCall, Trajectory
 from schemas.errors import BudgetExceeded
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Finish, Score
-from schemas.prompts import Request
+from schemas.prompts import Parameters, Request
 from schemas.testsets import TestCase
-from tests.run.laboratory import PRICE, HandClock, Scripted, asked, completion, experiment, run_one
+from tests.run.laboratory import MODEL, PRICE, START, HandClock, Scripted, asked, completion, experiment, run_one
 
 LOOK_UP = ToolCall(name="look_up_order", arguments='{"order_id": "1042"}')
 REFUND = ToolCall(name="refund_order", arguments='{"order_id": "1042"}')
@@ -202,3 +207,35 @@ async def test_other_experiments_make_one_call_for_each_cell(store):
 def test_the_answer_so_far_is_what_the_next_step_reads():
     following = follow_up(started(), completion("Which order?"), CASE, 10)
     assert following.steps == (Step(text="Which order?", user="Then refund it."),)
+
+
+async def test_a_stored_step_is_no_earlier_result_of_a_case(store):
+    one = agents([CASE])
+    await run_one(one, Scripted(good_agent), store)
+    known = {"arms": one.arms, "cases": [CASE], "identical": (False,), "evaluator": one.evaluator}
+    later, age = START + timedelta(days=30), timedelta(hours=72)
+    agent = SimpleNamespace(**known, digest="a" * 64, max_steps=10)
+    assert await history_of(agent, store, now=later, max_age=age) is None
+    single = SimpleNamespace(**known, digest="b" * 64, max_steps=None)
+    (found,) = await history_of(single, store, now=later, max_age=age)
+    assert found.runs == 1
+
+
+def test_a_case_takes_a_step_for_each_tool_and_turn_and_one_to_answer():
+    assert likely_steps(CASE) == 4
+    assert likely_steps(TestCase(id="a", inputs={})) == 1
+
+
+def test_a_tool_that_neither_version_defines_is_named():
+    def arms(*tools):
+        request = asked("after", 0, Parameters(max_tokens=10, tools=tools))
+        return {Arm.CANDIDATE: ArmPlan(Endpoint(MODEL, PRICE), [request])}
+
+    look, refund = {"name": "look_up_order"}, {"type": "function", "function": {"name": "refund_order"}}
+    assert undefined_tools(arms(look, refund), [CASE]) is None
+    both = arms(look) | {Arm.BASELINE: arms(refund)[Arm.CANDIDATE]}
+    assert undefined_tools(both, [CASE]) is None
+    assert undefined_tools(arms(look, {"name": "refund"}), [CASE]) == (
+        "The case refund names the tool refund_order, which is not defined (did you mean refund?)."
+    )
+    assert "name their file: tools: tools.json" in undefined_tools(arms(), [CASE])
