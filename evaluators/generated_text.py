@@ -16,12 +16,14 @@ from schemas.errors import ConfigError
 def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns the group with the overall score. Raises ConfigError if nothing scores the text."""
     if sources.rubric is not None:
-        return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
+        return RubricJudge(sources.rubric, sources.needed_judges(), gates=sources.judge_gates, name="overall")
     if sources.scorer is not None and is_metric(sources):
         return own_scorer(sources, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()
     if inline:
-        return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates, cases=sources.cases)
+        return InlineEvaluators(
+            inline, next(iter(sources.judges), None), gates=sources.judge_gates, cases=sources.cases
+        )
     if sources.lineage.checks:
         return Checks(sources.lineage.checks, overall=True)
     if any(case.assertions for case in (*sources.cases, *sources.added)):

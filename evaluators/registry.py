@@ -25,7 +25,7 @@ def evaluator_for(
     lineage: LineageConfig,
     prompt: PromptFile | None,
     rubric: Rubric | None,
-    judge: ModelConfig | None,
+    judges: Sequence[ModelConfig] | None,
     *,
     cases: Sequence[TestCase] = (),
     added: Sequence[TestCase] = (),
@@ -44,7 +44,15 @@ def evaluator_for(
     Raises ConfigError if nothing can be scored.
     """
     sources = EvaluatorSources(
-        lineage, prompt, rubric, judge, cases, added, judge_gates=calibrated is True, scorer=scorer, scorers=scorers
+        lineage,
+        prompt,
+        rubric,
+        tuple(judges or ()),
+        cases,
+        added,
+        judge_gates=calibrated is True,
+        scorer=scorer,
+        scorers=scorers,
     )
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
@@ -64,7 +72,7 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     overall = build(sources)
     yield overall
     if sources.rubric is not None and not isinstance(overall, RubricJudge):
-        yield RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="rubric")
+        yield RubricJudge(sources.rubric, sources.needed_judges(), gates=sources.judge_gates, name="rubric")
     if sources.scorer is not None and not isinstance(overall, OwnScorer):
         yield own_scorer(sources, name=SCORER)
     if sources.lineage.checks and not isinstance(overall, Checks):

@@ -158,10 +158,15 @@ class CommentPolicy(StrEnum):
 class JudgeConfig(Value):
     """The judge of generated text."""
 
-    model: str
-    """A name under ``models``."""
+    model: str | tuple[str, ...]
+    """A name under ``models``, or several: the median of their grades counts."""
     labels: str | None = None
     """People's grades of sample answers, for calibration."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all judges."""
+        return (self.model,) if isinstance(self.model, str) else self.model
 
 
 class ScorerKind(StrEnum):

@@ -145,6 +145,9 @@ class Score(Value):
     """What the evaluator read: the label or the field's value. Untrusted text."""
     forbidden: bool = False
     """Whether the answer contains text that its case forbids."""
+    votes: tuple[Fraction | None, ...] = ()
+    """Of several judges: the value that each alone gives, in the configured order. ``None``: it could not be
+    reached."""
 
 
 class EvaluatorFailure(Value):

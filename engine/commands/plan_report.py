@@ -10,7 +10,8 @@ from engine.doubts.judge_probes import PROBES
 from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
 from engine.readers.bounded import shown
 from engine.readers.dialects import variables_of, written
-from evaluators.generation import BLIND_CALLS, RubricJudge
+from engine.runner.experiment import by_judge
+from evaluators.generation import RubricJudge
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.pricing import Usd
@@ -158,7 +159,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
 def _calibration(change: LineageChange) -> list[list[Request]]:
     """Returns the requests about each answer that people graded."""
     try:
-        return grading_requests(change, labels_of(change))
+        return [[request for request, _ in each] for each in grading_requests(change, labels_of(change))]
     except ConfigError:  # said by the run, which then doesn't ask about any of them
         return []
 
@@ -195,31 +196,30 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     """Returns the expected judge calls. An answer is assumed to have its estimated length, a reply a quarter of its
     limit."""
     change = entry.change
-    if change.rubric is None or change.judge is None:
+    if change.rubric is None or not change.judges:
         return None
-    judge = RubricJudge(change.rubric, change.judge, gates=False)
+    judge = RubricJudge(change.rubric, change.judges, gates=False)
     expected: list[Request] = []
-    worst = Decimal(0)
-    price = plan.judges[0].price
+    longest: list[Request] = []
     for arm, arm_plan in plan.arms.items():
         tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
         for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
             if request is None or same:
                 continue
             limit = request.parameters.max_tokens or UNLIMITED_OUTPUT
-            for call in range(BLIND_CALLS):
-                expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
-                worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
+            for book, length in ((expected, tokens), (longest, limit)):
+                book += [asked for asked, _ in judge.requests(case, "x" * (length * BYTES_PER_TOKEN))]
     for number, graded in enumerate(_calibration(change)):
         times = 2 if number < PROBES else 1
         expected += graded * times
-        worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
-    found = estimate(expected, price)
+        longest += graded * times
+    found = [estimate(own, one.price) for one, own in by_judge(plan.judges, expected)]
+    worst = (worst_case(each, one.price) for one, own in by_judge(plan.judges, longest) for each in own)
     return JudgeReport(
-        model=change.judge.model,
-        calls=found.calls,
-        input_tokens=found.input_tokens,
-        output_tokens=found.output_tokens,
-        cost_usd=found.cost_usd,
-        worst_usd=worst,
+        model=", ".join(model.model for model in change.judges),
+        calls=sum(one.calls for one in found),
+        input_tokens=sum(one.input_tokens for one in found),
+        output_tokens=sum(one.output_tokens for one in found),
+        cost_usd=sum((one.cost_usd for one in found), Decimal(0)),
+        worst_usd=sum(worst, Decimal(0)),
     )

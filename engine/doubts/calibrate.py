@@ -14,11 +14,11 @@ from engine.render.calibration_text import disagreement
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls
-from engine.runner.experiment import Endpoint
+from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
 from evaluators.calibration import calibrate, labelled_case
-from evaluators.generation import BLIND_CALLS, RubricJudge
+from evaluators.generation import RubricJudge
 from evaluators.registry import evaluator_for
 from schemas.calibration import Calibration
 from schemas.detection import LineageChange
@@ -67,7 +67,7 @@ async def calibrated(
     gate, and the plan warns about it. A failed calibration stops the lineage: without the judge, the gate would differ
     from the configured one.
     """
-    if change.judge is None or change.rubric is None:
+    if not change.judges or change.rubric is None:
         return Graded(plan)
     if change.judge_labels is None:
         return Graded(
@@ -75,7 +75,7 @@ async def calibrated(
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
-        found = await compared(change, labels_of(change), calls, plan.judges[0])
+        found = await compared(change, labels_of(change), calls, plan.judges)
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
@@ -89,7 +89,7 @@ async def calibrated(
         change.config,
         change.judged_by,
         change.rubric,
-        change.judge,
+        change.judges,
         cases=gating,
         scorer=change.scorer,
         scorers=plan.scorers,
@@ -113,7 +113,7 @@ async def probed(
     if not decides or change.judge_labels is None:
         return graded
     calls = Calls(access, store, clock, SpendingCap(budget_usd), change.run)
-    doubts = await probe(change, graded.plan.judges[0], calls, outcomes, salt_of(graded.plan.digest))
+    doubts = await probe(change, graded.plan.judges, calls, outcomes, salt_of(graded.plan.digest))
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
@@ -124,31 +124,31 @@ def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
     return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
 
 
-def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[Request]]:
-    """Returns the judge's requests about each sample answer: one for each blind call."""
+def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[tuple[Request, int]]]:
+    """Returns the judges' requests about each sample answer, with their repetitions."""
     assert change.rubric is not None
-    assert change.judge is not None
-    judge = RubricJudge(change.rubric, change.judge, gates=True)
-    return [[judge.request(labelled_case(one), one.output, call=call) for call in range(BLIND_CALLS)] for one in labels]
+    judge = RubricJudge(change.rubric, change.judges, gates=True)
+    return [judge.requests(labelled_case(one), one.output) for one in labels]
 
 
 async def compared(
     change: LineageChange,
     labels: Sequence[LabelledAnswer],
     calls: Calls,
-    endpoint: Endpoint,
+    judges: Sequence[Endpoint],
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Lets the judge grade the sample answers, and compares. ``on_graded`` is called after each answer.
+    """Lets the judges grade the sample answers, and compares. ``on_graded`` is called after each answer.
 
     Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
     """
     assert change.rubric is not None
-    assert change.judge is not None
-    unanswered: list[CompletionError] = []
+    unanswered: list[tuple[CompletionError, str]] = []
     stops: list[BudgetExceeded | ProviderError] = []
 
     async def ask(request: Request, repetition: int) -> Completion | CompletionError:
+        endpoint = asked_of(judges, request)
+        assert endpoint is not None  # the requests are made from the same judges
         try:
             answer, _ = await calls.grade(request, repetition, endpoint)
         except (BudgetExceeded, ProviderError) as stop:
@@ -158,17 +158,18 @@ async def compared(
             return CompletionError(kind=ErrorKind.CANCELLED, message=stop.what, attempts=0)
         if not isinstance(answer, CompletionError):
             return answer.completion
-        unanswered.append(answer)
+        unanswered.append((answer, request.origin))
         if answer.kind in HOPELESS:  # let calls in flight finish: a cancelled call has an unknown cost
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
-    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask, on_graded)
+    found = await calibrate(RubricJudge(change.rubric, change.judges, gates=True), labels, ask, on_graded)
     if stops:
         raise stops[0]
     # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.
     if unanswered and not found.calibrated:
-        raise unreached_judge(unanswered[0], endpoint.model.origin, change.run, len(unanswered))
+        error, origin = unanswered[0]
+        raise unreached_judge(error, origin, change.run, len(unanswered))
     return found
 
 

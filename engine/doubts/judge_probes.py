@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from engine.readers.bounded import shown
 from engine.readers.labels import read_labels
 from engine.runner.calls import Calls
-from engine.runner.experiment import Endpoint
+from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from evaluators.generation import BEST, WORST, RubricJudge
 from evaluators.text import fold
@@ -57,15 +57,16 @@ _OF_GRADES = re.compile(
 
 
 async def probe(
-    change: LineageChange, endpoint: Endpoint, calls: Calls, outcomes: Sequence[Outcome], salt: int
+    change: LineageChange, judges: Sequence[Endpoint], calls: Calls, outcomes: Sequence[Outcome], salt: int
 ) -> tuple[Reason, ...]:
     """Returns reasons why the judge's grades can't approve, if any. ``salt`` makes the calls unique to this
     comparison."""
     assert change.rubric is not None
-    assert change.judge is not None
 
     def asking(shift: int) -> Ask:
         async def ask(request: Request, repetition: int) -> Completion | CompletionError:
+            endpoint = asked_of(judges, request)
+            assert endpoint is not None  # the requests are made from the same judges
             answer, _ = await calls.grade(request, repetition + shift, endpoint)
             if not isinstance(answer, CompletionError):
                 return answer.completion
@@ -76,7 +77,7 @@ async def probe(
         return ask
 
     path = change.config.judge.labels if change.config.judge else None
-    judge = RubricJudge(change.rubric, change.judge, gates=True)
+    judge = RubricJudge(change.rubric, change.judges, gates=True)
     try:
         labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
         return await _reasons(judge, labels, asking(0), asking(salt), outcomes)

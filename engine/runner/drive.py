@@ -14,7 +14,7 @@ from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
-from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
+from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress, asked_of
 from engine.runner.failures import fix_for, host_of
 from engine.runner.outcome_log import OutcomeLog
 from engine.runner.retry import HOPELESS
@@ -268,7 +268,7 @@ class Drive(Generic[Decision]):
                 return self._stop(stop)
             if isinstance(answer, CompletionError):
                 if answer.kind in HOPELESS:
-                    self._stop(self._hopeless(answer, cell, judge=True))
+                    self._stop(self._hopeless(answer, cell, self._judge(request)))
                 return answer
             # The outcome counts every grade, the run only those that it paid for.
             judged += answer.cost_usd
@@ -317,21 +317,17 @@ class Drive(Generic[Decision]):
         seen.made_at[at] = np.nan if outcome.made_at is None else outcome.made_at
 
     def _judge(self, request: Request) -> Endpoint:
-        for endpoint in self._experiment.judges:
-            model = endpoint.model
-            asked = (request.provider, request.origin, request.api, request.model)
-            if (model.provider, model.origin, model.unusual_api, model.model) == asked:
-                return endpoint
+        if (endpoint := asked_of(self._experiment.judges, request)) is not None:
+            return endpoint
         raise ConfigError(
             f"the judge {request.model!r} is not one of the configured judges",
             where=self._experiment.lineage,
             hint="add it under models: and judge:",
         )
 
-    def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
+    def _hopeless(self, error: CompletionError, cell: Cell, judge: Endpoint | None = None) -> ProviderError:
         case = self._experiment.cases[cell.case].id
-        endpoint = self._experiment.judges[0] if judge else self._experiment.arms[cell.arm].endpoint
-        host = host_of(endpoint.model.origin)
+        host = host_of((judge or self._experiment.arms[cell.arm].endpoint).model.origin)
         who = f"the judge at {host}, asked about" if judge else f"{host}, asked for"
         return ProviderError(
             f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",

@@ -171,7 +171,7 @@ def test_bounds_and_intervals_hold_about_as_often_as_they_say():
 
 
 RUBRIC = Rubric(dimensions={"tone": Dimension(description="?"), "form": Dimension(description="?")})
-JUDGE = RubricJudge(RUBRIC, ModelConfig(provider="openai", model="j"), gates=False)
+JUDGE = RubricJudge(RUBRIC, [ModelConfig(provider="openai", model="j")], gates=False)
 
 
 def run(says, answers):

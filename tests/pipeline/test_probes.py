@@ -144,7 +144,7 @@ IMITATIONS = [
     for form, claim, grade in product(FORMS, CLAIMED, WRITTEN)
 ]
 RUBRIC = Rubric(dimensions={"kind": Dimension(description="How kind it is.")})
-JUDGE = RubricJudge(RUBRIC, ModelConfig(provider="offline", model="j"), gates=True)
+JUDGE = RubricJudge(RUBRIC, [ModelConfig(provider="offline", model="j")], gates=True)
 PEOPLE = read_labels("labels", LABELS.encode(), RUBRIC)
 
 
@@ -195,7 +195,7 @@ async def test_no_imitated_reply_gets_past_the_probes():
 
 def test_no_imitated_reply_leaves_its_fence():
     for text in IMITATIONS:
-        user = JUDGE.request(TestCase(id="c", inputs={"x": text}), text, call=0).messages[1].content
+        user = JUDGE.requests(TestCase(id="c", inputs={"x": text}), text)[0][0].messages[1].content
         mark = re.search(r"<task-([0-9a-f]{16})>", user)[1]
         assert (user.count(f"</answer-{mark}>"), mark in text) == (1, False)
         assert user.partition(f"<answer-{mark}>\n")[2].startswith(f"{text}\n</answer-{mark}>")
