@@ -21,9 +21,8 @@ def part(sources: EvaluatorSources) -> MetricGroup:
         return own_scorer(sources, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()
     if inline:
-        return InlineEvaluators(
-            inline, next(iter(sources.judges), None), gates=sources.judge_gates, cases=sources.cases
-        )
+        judge = next(iter(sources.judges), None)
+        return InlineEvaluators(inline, judge, gates=sources.judge_gates, cases=sources.cases)
     if sources.lineage.checks:
         return Checks(sources.lineage.checks, overall=True)
     if any(case.assertions for case in (*sources.cases, *sources.added)):

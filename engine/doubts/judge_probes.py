@@ -18,6 +18,7 @@ from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from evaluators.generation import BEST, WORST, RubricJudge
+from evaluators.jury import UNREACHED
 from evaluators.text import fold
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
@@ -70,7 +71,9 @@ async def probe(
             answer, _ = await calls.grade(request, repetition + shift, endpoint)
             if not isinstance(answer, CompletionError):
                 return answer.completion
-            if answer.kind is not ErrorKind.BAD_REQUEST:  # some providers refuse what looks like an attack
+            # The others of a jury may decide without one that is down.
+            left_out = len(judges) > 1 and answer.kind in UNREACHED
+            if not left_out and answer.kind is not ErrorKind.BAD_REQUEST:  # some refuse what looks like an attack
                 raise unreached_judge(answer, endpoint.model.origin, change.run)
             return answer
 
@@ -160,7 +163,11 @@ def _by_people(answer: LabelledAnswer) -> float:
 async def _overall(judge: RubricJudge, answer: LabelledAnswer, output: str, ask: Ask) -> float | None:
     case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
     first = (await judge.score(case, output, ask))[0]
-    return first.value if isinstance(first, Score) else None
+    if isinstance(first, Score):
+        return first.value
+    if first.kind in UNREACHED:  # too few of a jury were left
+        raise ProviderError(first.message, hint=first.hint or None)
+    return None
 
 
 def own_texts(outcomes: Iterable[Outcome]) -> tuple[str, ...]:

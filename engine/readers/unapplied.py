@@ -38,6 +38,8 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
             yield (*place, "judge"), f"{name} has a judge but no rubric", "add rubric:, or remove it"
         elif lineage.judge.labels is not None:
             yield (*place, "judge", "labels"), "people's grades need the rubric that they used", "add rubric:"
+        elif len(lineage.judge.models) > 1:
+            yield (*place, "judge", "model"), f"{name} has several judges but no rubric", "add rubric:, or name one"
     for field, rule in lineage.fields.items():
         yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:

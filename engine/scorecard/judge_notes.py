@@ -1,0 +1,67 @@
+"""Says how far several judges agree, and what they change compared with the first one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from engine.readers.bounded import shown
+from engine.render import figures
+from schemas.outcomes import Arm, MetricSpec, Outcome, Score
+
+ALIKE = 0.125
+"""Votes within half a grade of each other agree: the two calls of one judge may differ by as much."""
+GRADES = 4
+"""Grades on the scale from 0 to 1."""
+
+Scored = tuple[Outcome, Score]
+
+
+def jury_notes(outcomes: Sequence[Outcome], metrics: Sequence[MetricSpec], judges: Sequence[str]) -> tuple[str, ...]:
+    """Returns sentences about a jury; none for a single judge. ``judges`` are the names of its models, in order."""
+    if len(judges) < 2:
+        return ()
+    dimensions = {spec.name for spec in metrics if spec.kind == "dimension"}
+    votes = [score.votes for _, score in _voted(outcomes) if score.metric in dimensions]
+    return tuple(_sentences(votes, outcomes, metrics[0].name, [shown(name, 40) for name in judges])) if votes else ()
+
+
+def _sentences(
+    votes: Sequence[Sequence[float | None]], outcomes: Sequence[Outcome], overall: str, judges: Sequence[str]
+) -> Iterator[str]:
+    given = [[vote for vote in one if vote is not None] for one in votes]
+    spreads = [max(one) - min(one) for one in given]
+    alike = figures.percent(sum(spread <= ALIKE + 1e-9 for spread in spreads) / len(spreads))
+    yield (
+        f"A jury of {len(judges)} ({', '.join(judges)}): they agree within half a grade on {alike} of "
+        f"{figures.plural(len(votes), 'grade')}, and differ by {fmean(spreads) * GRADES:.1f} grades on average."
+    )
+    if partial := sum(None in one for one in votes):
+        yield f"{figures.plural(partial, 'grade')} came from a part of the jury: a judge could not be reached."
+    alone, together = _changes([each for each in _voted(outcomes) if each[1].metric == overall])
+    if alone is not None and together is not None:
+        yield (
+            f"{judges[0]} alone would change the score by {figures.change(alone)} points, the jury's median by "
+            f"{figures.change(together)}."
+        )
+
+
+def _voted(outcomes: Sequence[Outcome]) -> Iterator[Scored]:
+    """Yields the scores that several judges gave."""
+    return ((one, score) for one in outcomes for score in one.scores if isinstance(score, Score) and score.votes)
+
+
+def _changes(scored: Sequence[Scored]) -> tuple[float | None, float | None]:
+    """Returns the mean change by the first judge alone and by all, over the cases that both arms have."""
+    alone: dict[int, dict[Arm, list[float]]] = {}
+    together: dict[int, dict[Arm, list[float]]] = {}
+    for outcome, score in scored:
+        if (first := score.votes[0]) is not None:
+            for book, value in ((alone, first), (together, score.value)):
+                book.setdefault(outcome.cell.case, {}).setdefault(outcome.cell.arm, []).append(value)
+    return _change(alone), _change(together)
+
+
+def _change(cases: dict[int, dict[Arm, list[float]]]) -> float | None:
+    both = [arms for arms in cases.values() if len(arms) == len(Arm)]
+    return fmean(fmean(arms[Arm.CANDIDATE]) - fmean(arms[Arm.BASELINE]) for arms in both) if both else None
