@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.readers.bounded import did_you_mean, shown
 from engine.readers.field_mistakes import Mistake, Place, of_field
-from schemas.config import Config, LineageConfig, ModelConfig
+from schemas.config import Config, JudgeConfig, LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig, GateMode
 from schemas.use_cases import UseCase
 
@@ -34,12 +34,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
                     "use_case: classification, or remove it",
                 )
     if lineage.judge is not None and lineage.rubric is None:
-        if lineage.use_case != UseCase.GENERATION:
-            yield (*place, "judge"), f"{name} has a judge but no rubric", "add rubric:, or remove it"
-        elif lineage.judge.labels is not None:
-            yield (*place, "judge", "labels"), "people's grades need the rubric that they used", "add rubric:"
-        elif len(lineage.judge.models) > 1:
-            yield (*place, "judge", "model"), f"{name} has several judges but no rubric", "add rubric:, or name one"
+        yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
     for field, rule in lineage.fields.items():
         yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
@@ -48,6 +43,16 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
         if lineage.fields or lineage.use_case != UseCase.EXTRACTION:
             fields = lineage.gate.margin.fields
             yield from _unknown((*place, "gate", "margin", "fields"), "field", fields, tuple(lineage.fields))
+
+
+def _of_judge(place: Place, name: str, lineage: LineageConfig, judge: JudgeConfig) -> Iterator[Mistake]:
+    """Yields the settings of a judge that need a rubric."""
+    if lineage.use_case != UseCase.GENERATION:
+        yield place, f"{name} has a judge but no rubric", "add rubric:, or remove it"
+    elif judge.labels is not None:
+        yield (*place, "labels"), "people's grades need the rubric that they used", "add rubric:"
+    elif len(judge.models) > 1:
+        yield (*place, "model"), f"{name} has several judges but no rubric", "add rubric:, or name one judge"
 
 
 def of_gate(config: Config) -> Iterator[Mistake]:

@@ -19,6 +19,8 @@ from schemas.calibration import (
     Interval,
 )
 
+USUAL = 2 / 3
+"""Share of people's grades that are equal, from which their agreement with a judge can hardly be measured."""
 LISTED = 8
 """Most dimensions that a scorecard lists, those that don't gate first."""
 
@@ -119,7 +121,7 @@ def next_steps(found: Calibration, lineage: str) -> list[str]:
 
 
 def _is_label(step: str) -> bool:
-    return step.startswith("Grade")
+    return " judge label " in step
 
 
 def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
@@ -133,8 +135,22 @@ def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
         yield f"Grade better or worse answers for {name}, for example of an older prompt: {label} --base REF."
     elif Condition.ANSWERS in one.unmet:
         yield f"Grade {plural(MIN_PAIRS - one.pairs, 'more answer')}: {label}."
+    elif Condition.KAPPA_BOUND in one.unmet and (usual := usual_grade(one)) is not None:
+        # With little spread, any number of such answers would leave the agreement uncertain.
+        grade, share = usual
+        yield (
+            f"{percent(share)} of people's grades of {name} are {grade}. Grade better or worse answers, for example of "
+            f"an older prompt: {label} --base REF."
+        )
     elif Condition.KAPPA_BOUND in one.unmet and Condition.KAPPA not in one.unmet:
         yield f"Grade about {plural(more_answers(one), 'more answer')}: {label}."
+
+
+def usual_grade(one: Agreement) -> tuple[int, float] | None:
+    """Returns the grade that people gave to most answers, with its share; ``None`` if their grades are spread."""
+    counts = [sum(row) for row in one.confusion]
+    most = max(counts, default=0.0)
+    return (GRADES[counts.index(most)], most / sum(counts)) if most >= USUAL * sum(counts) > 0 else None
 
 
 def more_answers(one: Agreement) -> int:

@@ -54,11 +54,10 @@ async def test_the_median_decides_and_what_the_jury_changed_is_shown(store):
     lineage = card.lineages[0]
     assert card.status is VerdictStatus.APPROVED
     assert (lineage.overall.baseline, lineage.overall.candidate) == (0.5, 0.5)
-    assert lineage.confidence.notes == (
-        "A jury of 3 (j, j2, j3): they agree within half a grade on 50% of 60 grades, and differ by 1.0 grades "
-        "on average.",
-        "j alone would change the score by +50.0 points, the jury's median by ±0.0.",
-    )
+    agreed, changed = lineage.confidence.notes
+    assert agreed.startswith("A jury of 3 (j, j2, j3): they agree within half a grade on 50% of 60 grades, and differ")
+    assert "by 1.0 grades on average" in agreed
+    assert changed == "j alone would change the score by +50.0 points, the jury's median by ±0.0."
     # Every judge is asked twice about each sample answer, each different answer and each probe.
     calls = {sum(model == name for model, _ in asked) for name in ("j", "j2", "j3")}
     assert len(calls) == 1
