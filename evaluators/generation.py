@@ -17,16 +17,16 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evaluators.json_answers import read_json
 from evaluators.judging import ATTEMPTS, Fence, Reading, ask_judge, judge_request
 from evaluators.jury import spoken, undecided, verdict
 from evaluators.parts import Scores
-from evaluators.text import shown, without_reasoning
+from evaluators.rubric_text import described, read_entries, task_parts, weighted_mean
+from evaluators.text import shown
 from schemas.config import ModelConfig
 from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding, Request
-from schemas.rubrics import Dimension, Rubric
+from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
@@ -100,7 +100,7 @@ class RubricJudge:
         return (
             Score(
                 metric=self._name,
-                value=self._mean(values),
+                value=weighted_mean(self._rubric, values),
                 reason=f"{lowest}: {reasons[lowest]}",
                 answer=shown(output, 400),
                 votes=spoken([self._of_one(votes, place) for place in range(len(opinions))]),
@@ -127,15 +127,10 @@ class RubricJudge:
             calls.append(reading.value)
         return Reading(calls)
 
-    def _mean(self, values: Mapping[str, float]) -> float:
-        """Returns the weighted mean of the dimensions."""
-        weights = {name: dimension.weight for name, dimension in self._rubric.dimensions.items()}
-        return sum(values[name] * weight for name, weight in weights.items()) / sum(weights.values())
-
     def _of_one(self, votes: Mapping[str, Sequence[float | None]], place: int) -> float | None:
         """Returns the weighted mean that one judge alone gives."""
         own = {name: vote for name, of in votes.items() if (vote := of[place]) is not None}
-        return self._mean(own) if own else None
+        return weighted_mean(self._rubric, own) if own else None
 
     def requests(self, case: TestCase, output: str) -> list[tuple[Request, int]]:
         """Returns every request about ``output``, with its repetition: each judge's blind calls."""
@@ -158,15 +153,8 @@ class RubricJudge:
             f"{fence.rule} For every dimension of the rubric first write your reason in one or two sentences, then a "
             f"whole grade from {WORST} (worst) to {BEST} (best). Reply with one JSON object and nothing else."
         )
-        parts = ["# Rubric", *(_described(name, self._rubric.dimensions[name]) for name in names)]
-        parts += ["# Task", fence.around("task", _as_text(case.inputs))]
-        if case.expected is not None:
-            parts += [
-                "# Reference: a good answer, or what one must hold",
-                fence.around("reference", _as_text(case.expected)),
-            ]
-        if case.rubric:
-            parts += ["# Note on this case", fence.around("note", case.rubric)]
+        parts = ["# Rubric", *(described(name, self._rubric.dimensions[name]) for name in names)]
+        parts += task_parts(case, fence)
         parts += ["# Answer", fence.around("answer", output)]
         shape = ", ".join(f'{json.dumps(name)}: {{"reason": "…", "grade": {WORST}…{BEST}}}' for name in names)
         parts += ["# Reply", f"{{{shape}}}"]
@@ -189,18 +177,13 @@ def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
 
     Reasoning before the object is left out.
     """
-    reading = read_json(without_reasoning(text))
-    if not isinstance(reading.value, dict):
-        return Reading(None, f"the judge's reply is not a JSON object{reading.problem and f': {reading.problem}'}")
-    # A missing grade can't be guessed, and an extra one shows that the judge answered something else.
-    if reading.value.keys() != set(names):
-        fix = "choose a stronger judge, or a rubric with fewer dimensions"
-        return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions", fix=fix)
+    reading = read_entries(text, names)
+    if reading.value is None:
+        return Reading(None, reading.problem, fix=reading.fix)
     grades: Grades = {}
     for name in names:
         entry = reading.value[name]
-        grade = _grade(entry.get("grade")) if isinstance(entry, dict) else None
-        reason = entry.get("reason") if isinstance(entry, dict) else None
+        grade, reason = _grade(entry.get("grade")), entry.get("reason")
         if grade is None or not isinstance(reason, str) or not reason.strip():
             return Reading(
                 None, f"the judge's reply has no whole grade from {WORST} to {BEST} with a reason for {name}"
@@ -232,15 +215,6 @@ def _schema(names: list[str]) -> dict[str, JsonValue]:
         "required": list(names),
         "additionalProperties": False,
     }
-
-
-def _described(name: str, dimension: Dimension) -> str:
-    anchors = [f"{grade}: {text}" for grade, text in sorted(dimension.anchors.items())]
-    return "\n".join([f"## {name}", dimension.description, *anchors])
-
-
-def _as_text(value: JsonValue | Mapping[str, JsonValue]) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def _mean_score(calls: list[Grades], name: str) -> float:

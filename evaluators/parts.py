@@ -8,13 +8,13 @@ from typing import Protocol
 
 from schemas.config import LineageConfig, ModelConfig
 from schemas.errors import ConfigError
-from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
+from schemas.outcomes import MetricSpec, Scores
 from schemas.ports import Ask, CodeScorers, ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
 
-Scores = tuple[Score | EvaluatorFailure, ...]
+__all__ = ["EvaluatorSources", "MetricGroup", "Scores", "finding"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.output_contract import OutputContract
 from evaluators.own_scorer import SCORER, OwnScorer, own_scorer
+from evaluators.pairwise import PairwiseJudge
 from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.config import LineageConfig, ModelConfig
 from schemas.ports import CodeScorers, Evaluator, ScorerSource
@@ -71,7 +72,7 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     build: Callable[[EvaluatorSources], MetricGroup] = getattr(importlib.import_module(module), function)
     overall = build(sources)
     yield overall
-    if sources.rubric is not None and not isinstance(overall, RubricJudge):
+    if sources.rubric is not None and not isinstance(overall, RubricJudge | PairwiseJudge):
         yield RubricJudge(sources.rubric, sources.needed_judges(), gates=sources.judge_gates, name="rubric")
     if sources.scorer is not None and not isinstance(overall, OwnScorer):
         yield own_scorer(sources, name=SCORER)

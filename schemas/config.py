@@ -155,6 +155,15 @@ class CommentPolicy(StrEnum):
     OFF = "off"
 
 
+class JudgeMode(StrEnum):
+    """What a judge says about an answer."""
+
+    GRADES = "grades"
+    """A grade from 1 to 5 for each answer by itself."""
+    PAIRWISE = "pairwise"
+    """Whether it is better than the other version's answer to the same case. Both orders are asked about."""
+
+
 class JudgeConfig(Value):
     """The judge of generated text."""
 
@@ -162,6 +171,8 @@ class JudgeConfig(Value):
     """A name under ``models``, or several: the median of their grades counts."""
     labels: str | None = None
     """People's grades of sample answers, for calibration."""
+    mode: JudgeMode = JudgeMode.GRADES
+    """``grades`` of each answer, or ``pairwise`` comparisons of the versions' answers."""
 
     @property
     def models(self) -> tuple[str, ...]:

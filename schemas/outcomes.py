@@ -163,6 +163,10 @@ class EvaluatorFailure(Value):
     """An own scorer: the id of the case. The message is the same for all that fail for one reason."""
 
 
+Scores = tuple[Score | EvaluatorFailure, ...]
+"""One entry for each metric of an evaluator, in order."""
+
+
 class StoredCompletion(Value):
     """A row of the outcome store: content-addressed by request digest and repetition."""
 
@@ -186,7 +190,7 @@ class Outcome(Value):
 
     cell: Cell
     result: Completion | CompletionError
-    scores: tuple[Score | EvaluatorFailure, ...] = ()
+    scores: Scores = ()
     cost_usd: Usd = Decimal(0)
     neutral_cost_usd: Usd = Decimal(0)
     judge_cost_usd: Usd = Decimal(0)
@@ -201,7 +205,8 @@ class Outcome(Value):
         return any(isinstance(score, Score) and score.forbidden for score in self.scores)
 
 
-MetricKind = Literal["metric", "field", "dimension", "check"]
+MetricKind = Literal["metric", "field", "dimension", "check", "preference", "usable"]
+"""``preference``: compares both versions. ``usable``: whether an answer breaks no hard rule, beside a preference."""
 
 
 class MetricSpec(Value):

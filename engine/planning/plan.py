@@ -265,8 +265,12 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
-_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"}
-"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer."""
+_UNSCORED: dict[str, bool | dict[str, bool]] = {
+    **dict.fromkeys(("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"), True),
+    "judge": {"mode": True},
+}
+"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer,
+evaluator."""
 
 
 def _content_digest(

@@ -80,6 +80,8 @@ class Experiment(Generic[Decision]):
     """Starts the gate. Each call starts it anew."""
     judges: tuple[Endpoint, ...] = ()
     """Models that the evaluator may ask."""
+    compares: bool = False
+    """Whether the evaluator compares the answers of both arms (``Evaluator.compare``)."""
     settings: RunConfig | None = None
     """The lineage's own settings; ``None``: the run's. Concurrency and deadline apply in addition to the run's."""
     budget_usd: Decimal | None = None
