@@ -16,7 +16,7 @@ from schemas.errors import ConfigError
 def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns the group with the overall score. Raises ConfigError if nothing scores the text."""
     if sources.rubric is not None:
-        return judge_of(sources.lineage.judge, sources.rubric, sources.needed_judges(), gates=sources.judge_gates)
+        return judge_of(sources.lineage, sources.rubric, sources.needed_judges(), gates=sources.judge_gates)
     if sources.scorer is not None and is_metric(sources):
         return own_scorer(sources, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()

@@ -251,6 +251,11 @@ class LineageConfig(Value):
     """Its own cap within the cap of the run."""
 
     @property
+    def pairwise(self) -> bool:
+        """Whether the judge compares the answers of both versions."""
+        return self.judge is not None and self.judge.mode is JudgeMode.PAIRWISE
+
+    @property
     def own_scorer(self) -> ScorerConfig | None:
         """Its own scorer, in the long form."""
         return ScorerConfig(file=self.scorer) if isinstance(self.scorer, str) else self.scorer

@@ -70,11 +70,11 @@ async def _graded(
     judges: Sequence[Endpoint],
     caller: Caller,
 ) -> tuple[Calibration, Decimal]:
-    from engine.doubts.calibrate import compared
+    from engine.doubts.calibrate import compared, samples_of
 
     async with paid_calls(options, change, caller) as calls:
         await _agree(options, change, labels, judges, calls)
-        with progress(change, judge_name(change), len(labels), calls) as graded:
+        with progress(change, judge_name(change), samples_of(change, labels), calls) as graded:
             return await compared(change, labels, calls, judges, graded), calls.spent_usd
 
 
@@ -132,7 +132,8 @@ def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[
     yield f"{change.name}: {judge_name(change)} {gates} ({plural(answers, 'answer')} graded by people)"
     yield ""
     width = max(len("dimension"), *map(len, found.dimensions))
-    yield _row("dimension".ljust(width), "answers", "κ, 95%", "Spearman", "Kendall", "bias, 95%", "gates")
+    unit = "pairs" if change.config.pairwise else "answers"
+    yield _row("dimension".ljust(width), unit, "κ, 95%", "Spearman", "Kendall", "bias, 95%", "gates")
     for name, one in found.dimensions.items():
         yield _row(name.ljust(width), *_figures(one))
     for name, one in found.dimensions.items():
@@ -160,11 +161,15 @@ def _figures(one: Agreement) -> tuple[str, ...]:
 
 
 def _confusion(name: str, one: Agreement) -> Iterator[str]:
-    """Yields the answers by both grades: a row for each grade of a person."""
+    """Yields the answers, or pairs of them, by both grades: a row for each grade of a person."""
+    from engine.render.calibration_text import grade_text
     from engine.render.figures import count
-    from schemas.calibration import GRADES
+    from schemas.calibration import COMPARED, GRADES
 
-    yield f"  {name}: people's grade by row, the judge's by column"
-    yield "  " + "".join(f"{grade:>7}" for grade in ("", *GRADES))
-    for grade, row in zip(GRADES, one.confusion, strict=True):
-        yield f"  {grade:>7}" + "".join(f"{count(cell) if cell else '·':>7}" for cell in row)
+    shown = COMPARED if one.compared else GRADES
+    what = "preference" if one.compared else "grade"
+    yield f"  {name}: people's {what} by row, the judge's by column"
+    yield "  " + "".join(f"{text:>8}" for text in ("", *(grade_text(one, grade) for grade in shown)))
+    for grade in shown:
+        row = [one.confusion[grade - GRADES[0]][column - GRADES[0]] for column in shown]
+        yield f"  {grade_text(one, grade):>8}" + "".join(f"{count(cell) if cell else '·':>8}" for cell in row)

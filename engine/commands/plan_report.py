@@ -12,6 +12,7 @@ from engine.readers.bounded import shown
 from engine.readers.dialects import variables_of, written
 from engine.runner.experiment import by_judge
 from evaluators.generation import RubricJudge
+from evaluators.judges import judge_of
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.pricing import Usd
@@ -45,8 +46,8 @@ class ArmReport(Value):
 
 
 class JudgeReport(Value):
-    """Judge calls: one grading of each answer of both arms, of the sample answers that people graded, and of the
-    probes."""
+    """Judge calls: one grading of each answer of both arms, or one comparison of each case's two, of the sample answers
+    that people graded, and of the probes."""
 
     model: str
     calls: int
@@ -198,17 +199,18 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     change = entry.change
     if change.rubric is None or not change.judges:
         return None
-    judge = RubricJudge(change.rubric, change.judges, gates=False)
+    judge = judge_of(change.config, change.rubric, change.judges, gates=False)
     expected: list[Request] = []
     longest: list[Request] = []
-    for arm, arm_plan in plan.arms.items():
-        tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
-        for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
-            if request is None or same:
-                continue
-            limit = request.parameters.max_tokens or UNLIMITED_OUTPUT
-            for book, length in ((expected, tokens), (longest, limit)):
-                book += [asked for asked, _ in judge.requests(case, "x" * (length * BYTES_PER_TOKEN))]
+    for at, case in enumerate(plan.cases):
+        if plan.identical[at]:
+            continue
+        for book, lengths in zip((expected, longest), _lengths(plan, at), strict=True):
+            answers = [letter * (length * BYTES_PER_TOKEN) for letter, length in zip("xy", lengths, strict=False)]
+            if isinstance(judge, RubricJudge):
+                book += [asked for answer in answers for asked, _ in judge.requests(case, answer)]
+            elif len(answers) > 1:
+                book += [asked for asked, _ in judge.requests(case, *answers)]
     for number, graded in enumerate(_calibration(change)):
         times = 2 if number < PROBES else 1
         expected += graded * times
@@ -222,4 +224,15 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
         output_tokens=sum(one.output_tokens for one in found),
         cost_usd=sum((one.cost_usd for one in found), Decimal(0)),
         worst_usd=sum(worst, Decimal(0)),
+    )
+
+
+def _lengths(plan: Plan, at: int) -> tuple[list[int], list[int]]:
+    """Returns the tokens of each arm's answer to a case: expected, and at most."""
+    sent = [(arm, arm_plan.requests[at]) for arm, arm_plan in plan.arms.items()]
+    asked = [(arm, request) for arm, request in sent if request is not None]
+    estimates = [plan.estimates[arm] for arm, _ in asked]
+    return (
+        [one.output_tokens // max(1, one.calls) for one in estimates],
+        [request.parameters.max_tokens or UNLIMITED_OUTPUT for _, request in asked],
     )

@@ -17,13 +17,15 @@ from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
-from evaluators.calibration import calibrate, labelled_case
+from evaluators.calibration import calibrate, calibrate_pairs, labelled_case, pairs_of
 from evaluators.generation import RubricJudge
+from evaluators.judges import judge_of
+from evaluators.pairwise import PairwiseJudge
 from evaluators.registry import evaluator_for
 from schemas.calibration import Calibration
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
-from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
+from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
 from schemas.rubrics import LabelledAnswer
@@ -80,8 +82,11 @@ async def calibrated(
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
         return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
-    if not found.calibrated:
-        return Graded(_doubted(plan, f"{disagreement(found)}, so its grades don't decide"), found, calls.spent_usd)
+    why = "" if found.calibrated else f"{disagreement(found)}, so its grades don't decide"
+    if change.config.pairwise and Arm.BASELINE not in plan.arms:
+        why = "there is no other version to compare with"
+    if why:
+        return Graded(_doubted(plan, why), found, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
     # A new evaluator, because its version is part of the content digest: an approval must not survive a change of the
     # judge's role.
@@ -124,11 +129,22 @@ def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
     return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
 
 
+def samples_of(change: LineageChange, labels: Sequence[LabelledAnswer]) -> int:
+    """Returns how many samples the judge is shown: answers, or pairs of answers to the same task."""
+    return len(pairs_of(labels)) if change.config.pairwise else len(labels)
+
+
 def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[tuple[Request, int]]]:
-    """Returns the judges' requests about each sample answer, with their repetitions."""
+    """Returns the judges' requests about each sample answer or pair, with their repetitions."""
+    judge = _judge(change)
+    if isinstance(judge, RubricJudge):
+        return [judge.requests(labelled_case(one), one.output) for one in labels]
+    return [judge.requests(labelled_case(one), one.output, other.output) for one, other in pairs_of(labels)]
+
+
+def _judge(change: LineageChange) -> RubricJudge | PairwiseJudge:
     assert change.rubric is not None
-    judge = RubricJudge(change.rubric, change.judges, gates=True)
-    return [judge.requests(labelled_case(one), one.output) for one in labels]
+    return judge_of(change.config, change.rubric, change.judges, gates=True)
 
 
 async def compared(
@@ -138,11 +154,10 @@ async def compared(
     judges: Sequence[Endpoint],
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Lets the judges grade the sample answers, and compares. ``on_graded`` is called after each answer.
+    """Lets the judges grade the sample answers, and compares. ``on_graded`` is called after each sample.
 
     Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
     """
-    assert change.rubric is not None
     unanswered: list[tuple[CompletionError, str]] = []
     stops: list[BudgetExceeded | ProviderError] = []
 
@@ -163,7 +178,11 @@ async def compared(
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
-    found = await calibrate(RubricJudge(change.rubric, change.judges, gates=True), labels, ask, on_graded)
+    judge = _judge(change)
+    if isinstance(judge, RubricJudge):
+        found = await calibrate(judge, labels, ask, on_graded)
+    else:
+        found = await calibrate_pairs(judge, pairs_of(labels), ask, on_graded)
     if stops:
         raise stops[0]
     # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.

@@ -35,6 +35,8 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
                 )
     if lineage.judge is not None and lineage.rubric is None:
         yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
+    elif lineage.pairwise:
+        yield from _of_comparison(place, name, lineage, config)
     for field, rule in lineage.fields.items():
         yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
@@ -53,6 +55,18 @@ def _of_judge(place: Place, name: str, lineage: LineageConfig, judge: JudgeConfi
         yield (*place, "labels"), "people's grades need the rubric that they used", "add rubric:"
     elif len(judge.models) > 1:
         yield (*place, "model"), f"{name} has several judges but no rubric", "add rubric:, or name one judge"
+    elif lineage.pairwise:
+        yield (*place, "mode"), f"{name} compares answers in pairs but has no rubric", "add rubric:, or mode: grades"
+
+
+def _of_comparison(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
+    """Yields the settings that need each answer's own grade, which a comparison doesn't give."""
+    if lineage.use_case != UseCase.GENERATION:
+        yield (*place, "judge", "mode"), f"pairwise is for generation, but {name} is {lineage.use_case}", "mode: grades"
+    gate = lineage.gate or config.gate
+    if gate.floor.overall is not None or gate.floor.slices:
+        own = (*place, "gate", "floor") if lineage.gate else ("gate", "floor")
+        yield own, f"{name} compares answers in pairs, which have no score of their own", "mode: grades, or no floor"
 
 
 def of_gate(config: Config) -> Iterator[Mistake]:

@@ -16,7 +16,7 @@ from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.field_errors import field_errors
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.injections import injection_notes
-from engine.scorecard.judge_notes import jury_notes
+from engine.scorecard.judge_notes import judge_notes
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
@@ -121,7 +121,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
 
 def _confidence(decision: Decision, plan: Plan, outcomes: Sequence[Outcome]) -> Confidence:
     notes = (
-        *jury_notes(outcomes, plan.evaluator.metrics, [judge.model.model for judge in plan.judges]),
+        *judge_notes(outcomes, plan.evaluator.metrics, [judge.model.model for judge in plan.judges]),
         *injection_notes(outcomes, plan.cases),
     )
     return decision.confidence.model_copy(update={"notes": (*notes, *decision.confidence.notes)})

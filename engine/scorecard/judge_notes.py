@@ -1,4 +1,5 @@
-"""Says how far several judges agree, and what they change compared with the first one alone."""
+"""Says how far several judges agree, what they change compared with the first one alone, and whether a judge that
+compares answers prefers a place."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from statistics import fmean
 
 from engine.readers.bounded import shown
 from engine.render import figures
+from evaluators.pairwise import preferred
 from schemas.outcomes import Arm, MetricSpec, Outcome, Score
 
 ALIKE = 0.125
@@ -17,13 +19,38 @@ GRADES = 4
 Scored = tuple[Outcome, Score]
 
 
-def jury_notes(outcomes: Sequence[Outcome], metrics: Sequence[MetricSpec], judges: Sequence[str]) -> tuple[str, ...]:
-    """Returns sentences about a jury; none for a single judge. ``judges`` are the names of its models, in order."""
-    if len(judges) < 2:
-        return ()
+def judge_notes(outcomes: Sequence[Outcome], metrics: Sequence[MetricSpec], judges: Sequence[str]) -> tuple[str, ...]:
+    """Returns sentences about a jury, and about comparisons. ``judges`` are the names of the models, in order."""
     dimensions = {spec.name for spec in metrics if spec.kind == "dimension"}
     votes = [score.votes for _, score in _voted(outcomes) if score.metric in dimensions]
-    return tuple(_sentences(votes, outcomes, metrics[0].name, [shown(name, 40) for name in judges])) if votes else ()
+    if not votes:
+        return ()
+    if metrics[0].kind != "preference":
+        return tuple(_sentences(votes, outcomes, metrics[0].name, [shown(name, 40) for name in judges]))
+    return (_of_places([pair for one in votes for pair in _pairs(one)]), *_of_preferences(votes, judges))
+
+
+def _pairs(votes: Sequence[float | None]) -> list[tuple[float, float]]:
+    """Returns each judge's preferences for the candidate, shown first and shown second."""
+    given = zip(votes[::2], votes[1::2], strict=True)
+    return [(first, second) for first, second in given if first is not None and second is not None]
+
+
+def _of_places(pairs: Sequence[tuple[float, float]]) -> str:
+    first, second = (sum(sign * (one - other) > 0 for one, other in pairs) / len(pairs) for sign in (1, -1))
+    return (
+        f"In {figures.percent(first + second)} of {figures.plural(len(pairs), 'comparison')}, the two orders disagree, "
+        f"which counts as a tie: {figures.percent(first)} favor the answer shown first, {figures.percent(second)} the "
+        "other one."
+    )
+
+
+def _of_preferences(votes: Sequence[Sequence[float | None]], judges: Sequence[str]) -> Iterator[str]:
+    """Yields how often the judges of a jury prefer the same answer."""
+    if len(judges) > 1:
+        opinions = [{preferred(*pair) for pair in _pairs(one)} for one in votes]
+        alike = figures.percent(sum(len(one) == 1 for one in opinions) / len(opinions))
+        yield f"The {len(judges)} judges prefer the same answer, or none, in {alike} of the comparisons."
 
 
 def _sentences(
