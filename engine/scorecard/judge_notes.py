@@ -27,7 +27,8 @@ def judge_notes(outcomes: Sequence[Outcome], metrics: Sequence[MetricSpec], judg
         return ()
     if metrics[0].kind != "preference":
         return tuple(_sentences(votes, outcomes, metrics[0].name, [shown(name, 40) for name in judges]))
-    return (_of_places([pair for one in votes for pair in _pairs(one)]), *_of_preferences(votes, judges))
+    scale = "The score is how far the new answers are preferred: 50 means that they are as good as the old ones."
+    return (scale, _of_places([pair for one in votes for pair in _pairs(one)]), *_of_preferences(votes, judges))
 
 
 def _pairs(votes: Sequence[float | None]) -> list[tuple[float, float]]:

@@ -79,7 +79,7 @@ async def test_versions_that_are_better_as_often_as_worse_pass(store):
     card, lineage = await run(store, always(4), lambda number, _: 3 + number % 3)
     assert card.status in (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
     assert abs(lineage.overall.change) < 0.02
-    assert lineage.confidence.notes[0].startswith("In 0% of ")
+    assert lineage.confidence.notes[1].startswith("In 0% of ")
 
 
 async def test_equal_answers_are_a_tie_without_a_call(store):
@@ -101,8 +101,8 @@ async def test_a_judge_that_always_prefers_a_place_prefers_no_version(store):
     assert card.status is VerdictStatus.NEEDS_REVIEW
     assert {reason.code for reason in lineage.reasons} >= {ReasonCode.NOT_JUDGED}
     assert lineage.overall.metric == "usable answer"
-    assert "In 100% of" in lineage.confidence.notes[0]
-    assert "100% favor the answer shown first" in lineage.confidence.notes[0]
+    assert "In 100% of" in lineage.confidence.notes[1]
+    assert "100% favor the answer shown first" in lineage.confidence.notes[1]
 
 
 async def test_a_truncated_answer_loses_without_a_judge_and_tests_of_single_cases_see_it(store):
