@@ -19,8 +19,8 @@ from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from evaluators.generation import BEST, WORST, RubricJudge
 from evaluators.judges import judge_of
-from evaluators.jury import UNREACHED
 from evaluators.pairwise import PairwiseJudge
+from schemas.config import ModelConfig
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome, Score
@@ -57,27 +57,37 @@ async def probe(
             answer, _ = await calls.grade(request, repetition + shift, endpoint)
             if not isinstance(answer, CompletionError):
                 return answer.completion
-            # The others of a jury may decide without one that is down.
-            left_out = len(judges) > 1 and answer.kind in UNREACHED
-            if not left_out and answer.kind is not ErrorKind.BAD_REQUEST:  # some refuse what looks like an attack
+            if answer.kind is not ErrorKind.BAD_REQUEST:  # some providers refuse what looks like an attack
                 raise unreached_judge(answer, endpoint.model.origin, change.run)
             return answer
 
         return ask
 
     path = change.config.judge.labels if change.config.judge else None
-    judge = judge_of(change.config, change.rubric, change.judges, gates=True)
     try:
         labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
-        if isinstance(judge, PairwiseJudge):
-            return await pair_reasons(judge, labels, asking(0), asking(salt), outcomes)
-        return await _reasons(judge, labels, asking(0), asking(salt), outcomes)
+        # Each judge of a jury by itself: one that follows moves the median of all.
+        for model in change.judges:
+            judge = judge_of(change.config, change.rubric, [model], gates=True)
+            if isinstance(judge, PairwiseJudge):
+                found = await pair_reasons(judge, labels, asking(0), asking(salt), outcomes)
+            else:
+                found = await _reasons(judge, labels, asking(0), asking(salt), outcomes)
+            if found:
+                return found if len(change.judges) == 1 else _of_one(model, found)
+        return ()
     except (BudgetExceeded, ProviderError, ConfigError) as error:
         budget = isinstance(error, BudgetExceeded)
         failed = calls.tries.said(change.run) if budget else ""
         sentence = f"No verdict: the judge's probes failed: {error}{failed}."
         code = ReasonCode.BUDGET if budget else ReasonCode.MISSING_CELLS
         return (Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence),)
+
+
+def _of_one(model: ModelConfig, found: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Returns the reasons with the name of the judge."""
+    named = f"One of the jury, {shown(model.model, 40)}"
+    return tuple(one.model_copy(update={"sentence": f"{named}: {one.sentence}"}) for one in found)
 
 
 def salt_of(digest: str) -> int:
@@ -145,8 +155,4 @@ def _by_people(answer: LabelledAnswer) -> float:
 async def _overall(judge: RubricJudge, answer: LabelledAnswer, output: str, ask: Ask) -> float | None:
     case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
     first = (await judge.score(case, output, ask))[0]
-    if isinstance(first, Score):
-        return first.value
-    if first.kind in UNREACHED:  # too few of a jury were left
-        raise ProviderError(first.message, hint=first.hint or None)
-    return None
+    return first.value if isinstance(first, Score) else None

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from engine.doubts.own_texts import own_texts, shortened
 from engine.readers.bounded import shown
 from evaluators.calibration import labelled_case, pairs_of
-from evaluators.jury import UNREACHED
 from evaluators.pairwise import TIE, PairwiseJudge
-from schemas.errors import ProviderError
 from schemas.outcomes import Outcome, Score
 from schemas.ports import Ask
 from schemas.rubrics import LabelledAnswer
@@ -93,8 +91,4 @@ async def _preference(judge: PairwiseJudge, pair: Pair, output: str, ask: Ask) -
     """Returns the preference for ``output`` in place of the worse answer. ``None``: the judge gives none."""
     worse, better = pair
     first = (await judge.compare(labelled_case(worse), better.output, output, ask))[0]
-    if isinstance(first, Score):
-        return first.value
-    if first.kind in UNREACHED:  # too few of a jury were left
-        raise ProviderError(first.message, hint=first.hint or None)
-    return None
+    return first.value if isinstance(first, Score) else None

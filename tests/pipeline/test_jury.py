@@ -52,14 +52,16 @@ async def test_the_median_decides_and_what_the_jury_changed_is_shown(store):
     asked = []
     card, _ = await measured(prepared(JURY, KINDER), world(asked, j=talked_round), store)
     lineage = card.lineages[0]
-    assert card.status is VerdictStatus.APPROVED
     assert (lineage.overall.baseline, lineage.overall.candidate) == (0.5, 0.5)
     agreed, changed = lineage.confidence.notes
     assert agreed.startswith("A jury of 3 (j, j2, j3): they agree within half a grade on 50% of 60 grades, and differ")
     assert "by 1.0 grades on average" in agreed
     assert changed == "j alone would change the score by +50.0 points, the jury's median by ±0.0."
-    # Every judge is asked twice about each sample answer, each different answer and each probe.
-    calls = {sum(model == name for model, _ in asked) for name in ("j", "j2", "j3")}
+    # A judge that can be talked round moves the median a little, so it keeps the jury from approving.
+    assert card.status is VerdictStatus.NEEDS_REVIEW
+    assert "One of the jury, j: The judge follows instructions inside answers" in lineage.headline
+    # Every judge is asked twice about each sample answer, and each different answer.
+    calls = {sum(model == name and repetition < 1_000 for model, repetition in asked) for name in ("j", "j2", "j3")}
     assert len(calls) == 1
     assert calls.pop() >= 2 * (60 + 2)
 
@@ -93,7 +95,8 @@ async def test_a_majority_decides_unless_a_judge_replies_something_else(store, k
 
     def broken(kind):
         def reply(request):
-            if "kindly" not in request.messages[-1].content.partition("# Answer")[2]:
+            task, _, answer = request.messages[-1].content.partition("# Answer")
+            if "Ann" not in task or "kindly" not in answer:
                 return graded(request)
             return completion("Hm!") if kind is None else CompletionError(kind=kind, message="down")
 
@@ -107,6 +110,14 @@ async def test_a_majority_decides_unless_a_judge_replies_something_else(store, k
 
 
 async def test_a_jury_gates_by_the_agreement_of_its_median(store):
-    """One judge that gives everything a 1 would never gate by itself."""
-    card, _ = await measured(prepared(JURY, KINDER), world(j=lambda _: said(1)), store)
+    """One judge that is two grades too strict about a third of the answers would not gate by itself."""
+
+    def uneven(request):
+        text = request.messages[-1].content
+        grade = int(text.partition("grade ")[2][0])
+        return said(max(1, grade - 2) if grade in (2, 3) else grade)
+
+    alone, _ = await measured(prepared(LETTERS, KINDER), world(j=uneven), store)
+    assert alone.status is VerdictStatus.NEEDS_REVIEW
+    card, _ = await measured(prepared(JURY, KINDER), world(j=uneven), store)
     assert (card.status, card.lineages[0].confidence.judge_agreement) == (VerdictStatus.APPROVED, 1.0)
