@@ -252,7 +252,15 @@ def main() -> None:
     options.add_argument("--cases", type=int, default=120)
     options.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     chosen = options.parse_args()
-    text = PREFACE.format(pulls=chosen.pulls, level=LEVEL, cases=CASES, answers=ANSWERS, churn=CHURN, noticed=NOTICED)
+    text = PREFACE.format(
+        pulls=chosen.pulls,
+        more=MORE * chosen.pulls,
+        level=LEVEL,
+        cases=CASES,
+        answers=ANSWERS,
+        churn=CHURN,
+        noticed=NOTICED,
+    )
     for lines in (comparing(chosen.pulls, chosen.cases), juries(chosen.pulls, chosen.cases)):
         for line in lines:
             text += line + "\n"
