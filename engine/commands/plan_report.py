@@ -13,6 +13,7 @@ from engine.readers.dialects import variables_of, written
 from engine.runner.experiment import by_judge
 from evaluators.generation import RubricJudge
 from evaluators.judges import judge_of
+from evaluators.pairwise import PairwiseJudge
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.pricing import Usd
@@ -200,21 +201,7 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     if change.rubric is None or not change.judges:
         return None
     judge = judge_of(change.config, change.rubric, change.judges, gates=False)
-    expected: list[Request] = []
-    longest: list[Request] = []
-    for at, case in enumerate(plan.cases):
-        if plan.identical[at]:
-            continue
-        for book, lengths in zip((expected, longest), _lengths(plan, at), strict=True):
-            answers = [letter * (length * BYTES_PER_TOKEN) for letter, length in zip("xy", lengths, strict=False)]
-            if isinstance(judge, RubricJudge):
-                book += [asked for answer in answers for asked, _ in judge.requests(case, answer)]
-            elif len(answers) > 1:
-                book += [asked for asked, _ in judge.requests(case, *answers)]
-    for number, graded in enumerate(_calibration(change)):
-        times = 2 if number < PROBES else 1
-        expected += graded * times
-        longest += graded * times
+    expected, longest = (_judged(judge, entry, plan, longest=at_most) for at_most in (False, True))
     found = [estimate(own, one.price) for one, own in by_judge(plan.judges, expected)]
     worst = (worst_case(each, one.price) for one, own in by_judge(plan.judges, longest) for each in own)
     return JudgeReport(
@@ -227,12 +214,31 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     )
 
 
-def _lengths(plan: Plan, at: int) -> tuple[list[int], list[int]]:
-    """Returns the tokens of each arm's answer to a case: expected, and at most."""
-    sent = [(arm, arm_plan.requests[at]) for arm, arm_plan in plan.arms.items()]
-    asked = [(arm, request) for arm, request in sent if request is not None]
-    estimates = [plan.estimates[arm] for arm, _ in asked]
-    return (
-        [one.output_tokens // max(1, one.calls) for one in estimates],
-        [request.parameters.max_tokens or UNLIMITED_OUTPUT for _, request in asked],
-    )
+def _judged(judge: RubricJudge | PairwiseJudge, entry: PlannedLineage, plan: Plan, *, longest: bool) -> list[Request]:
+    """Returns every request to the judges, those of the calibration and the probes included."""
+    found = [asked for at in range(len(plan.cases)) for asked in _about(judge, plan, at, longest=longest)]
+    for number, graded in enumerate(_calibration(entry.change)):
+        found += graded * (2 if number < PROBES else 1)
+    return found
+
+
+def _about(judge: RubricJudge | PairwiseJudge, plan: Plan, at: int, *, longest: bool) -> list[Request]:
+    """Returns the judges' requests about a case; none if both versions send the same request."""
+    lengths = [] if plan.identical[at] else _lengths(plan, at, longest=longest)
+    # Other letters, because equal answers are not compared.
+    answers = [letter * (length * BYTES_PER_TOKEN) for letter, length in zip("xy", lengths, strict=False)]
+    case = plan.cases[at]
+    if isinstance(judge, RubricJudge):
+        return [asked for answer in answers for asked, _ in judge.requests(case, answer)]
+    return [asked for asked, _ in judge.requests(case, *answers)] if len(answers) > 1 else []
+
+
+def _lengths(plan: Plan, at: int, *, longest: bool) -> list[int]:
+    """Returns the tokens of each arm's answer to a case: expected, or at most."""
+    found = []
+    for arm, arm_plan in plan.arms.items():
+        request, estimated = arm_plan.requests[at], plan.estimates[arm]
+        if request is not None:
+            usual = estimated.output_tokens // max(1, estimated.calls)
+            found.append((request.parameters.max_tokens or UNLIMITED_OUTPUT) if longest else usual)
+    return found

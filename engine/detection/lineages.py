@@ -231,14 +231,8 @@ def _judges(
     """
     config = entry.config
     if entry.lineage.judge:
-        found = {name: model_of(name, config) for name in entry.lineage.judge.models}
-        unknown = tuple(
-            Finding(what=f"the base configuration has no model {name!r}, which is to judge")
-            for name, model in found.items()
-            if model is None
-        )
-        # Some of the judges alone would be another jury than the configured one.
-        return () if unknown else tuple(model for model in found.values() if model is not None), unknown, ()
+        models, unknown = _own_judges(entry.lineage.judge.models, config)
+        return models, unknown, ()
     asking = _asking(entry, prompt)
     if not asking:
         return (), (), ()
@@ -255,6 +249,15 @@ def _judges(
         (),
         (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in the base configuration"),),
     )
+
+
+def _own_judges(names: Sequence[str], config: Config) -> tuple[tuple[ModelConfig, ...], tuple[Finding, ...]]:
+    """Returns the models of these names, or which of them the base doesn't know."""
+    found = {name: model_of(name, config) for name in names}
+    unknown = [name for name, model in found.items() if model is None]
+    missing = (Finding(what=f"the base configuration has no model {name!r}, which is to judge") for name in unknown)
+    # Some of the judges alone would be another jury than the configured one.
+    return () if unknown else tuple(model for model in found.values() if model is not None), tuple(missing)
 
 
 def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
