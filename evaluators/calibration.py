@@ -115,7 +115,7 @@ def _calibration(
     failures = [next((one for one in of if isinstance(one, EvaluatorFailure)), None) for of in scores]
     failed = [failure for failure in failures if failure is not None]
     problem = ": ".join(filter(None, (failed[0].message, failed[0].hint))) if failed else ""
-    names = [spec.name for spec in judge.metrics if spec.kind == "dimension"]
+    names = [spec.name for spec in judge.metrics[1:]]
     columns = {name: list(zip(*given[name], strict=True)) if name in given else [(), (), ()] for name in names}
     found = {name: agreement(*of, compared=compared) for name, of in columns.items()}
     return Calibration(dimensions=found, missing=len(failed), problem=problem)

@@ -64,7 +64,7 @@ class PairwiseJudge:
         first = MetricSpec(name=self._name, kind="preference", gates=self._gates)
         return (
             first,
-            *(MetricSpec(name=name, kind="dimension", gates=self._gates) for name in self._rubric.dimensions),
+            *(MetricSpec(name=name, kind="preference", gates=self._gates) for name in self._rubric.dimensions),
         )
 
     @property

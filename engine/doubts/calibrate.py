@@ -114,7 +114,7 @@ async def probed(
     budget_usd: Decimal | None,
 ) -> Graded:
     """Probes a gating judge alongside the answers that it graded, and returns reasons against its grades."""
-    decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
+    decides = any(spec.kind in ("dimension", "preference") and spec.gates for spec in graded.plan.evaluator.metrics)
     if not decides or change.judge_labels is None:
         return graded
     calls = Calls(access, store, clock, SpendingCap(budget_usd), change.run)

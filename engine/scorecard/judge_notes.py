@@ -21,7 +21,7 @@ Scored = tuple[Outcome, Score]
 
 def judge_notes(outcomes: Sequence[Outcome], metrics: Sequence[MetricSpec], judges: Sequence[str]) -> tuple[str, ...]:
     """Returns sentences about a jury, and about comparisons. ``judges`` are the names of the models, in order."""
-    dimensions = {spec.name for spec in metrics if spec.kind == "dimension"}
+    dimensions = {spec.name for spec in metrics[1:] if spec.kind in ("dimension", "preference")}
     votes = [score.votes for _, score in _voted(outcomes) if score.metric in dimensions]
     if not votes:
         return ()

@@ -78,7 +78,7 @@ async def test_what_is_mostly_worse_blocks_and_the_run_is_confirmed_and_repeatab
 async def test_versions_that_are_better_as_often_as_worse_pass(store):
     card, lineage = await run(store, always(4), lambda number, _: 3 + number % 3)
     assert card.status in (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
-    assert abs(lineage.overall.change) < 0.02
+    assert abs(lineage.overall.change) < 0.1  # it may stop early
     assert lineage.confidence.notes[1].startswith("In 0% of ")
 
 
