@@ -62,6 +62,7 @@ class Drive(Generic[Decision]):
         self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
+        self._free = {arm: is_free(plan.endpoint.price) for arm, plan in experiment.arms.items()}
         self._outcomes = OutcomeLog()
         self._pairs = Pairs()
         self._asked = self._made = self._stored = 0
@@ -319,8 +320,7 @@ class Drive(Generic[Decision]):
 
     def _add(self, seen: Observations, at: int, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
-        free = is_free(self._experiment.arms[outcome.cell.arm].endpoint.price)
-        fill(seen, at, outcome, self._metrics, free=free)
+        fill(seen, at, outcome, self._metrics, free=self._free[outcome.cell.arm])
 
     def _judge(self, request: Request) -> Endpoint:
         if (endpoint := asked_of(self._experiment.judges, request)) is not None:
