@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic
+from typing import Generic
 
 from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
@@ -14,6 +14,7 @@ from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress, asked_of
 from engine.runner.failures import fix_for, host_of
+from engine.runner.grading import Grading
 from engine.runner.observing import fill, unanswered
 from engine.runner.outcome_log import OutcomeLog
 from engine.runner.pairs import Pairs
@@ -23,7 +24,6 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import (
     Arm,
     Cell,
-    Completion,
     CompletionError,
     ErrorKind,
     Outcome,
@@ -253,7 +253,7 @@ class Drive(Generic[Decision]):
             self._cost += result.cost_usd
         else:
             self._stored += 1
-        grading = _Grading(self, cell)
+        grading = Grading(self, cell)
         scores: Scores
         # A truncated or refused answer is a failure of the prompt, so it scores 0 and isn't missing.
         if completion.finish.scores_zero:
@@ -295,7 +295,7 @@ class Drive(Generic[Decision]):
     async def _compared(self, baseline: Outcome, candidate: Outcome) -> Outcome:
         if isinstance(baseline.result, CompletionError) or isinstance(candidate.result, CompletionError):
             return candidate
-        grading = _Grading(self, candidate.cell)
+        grading = Grading(self, candidate.cell)
         scores = await self._experiment.evaluator.compare(
             self._experiment.cases[candidate.cell.case],
             (baseline.result, baseline.scores),
@@ -362,24 +362,3 @@ class Drive(Generic[Decision]):
                     concurrency=self._limiter.limit,
                 )
             )
-
-
-class _Grading:
-    """Asks judges about one cell, and adds up what their answers cost.
-
-    The cost of grading belongs to the outcome, but not to the prompt's cost that the gate compares.
-    """
-
-    def __init__(self, drive: Drive[Any], cell: Cell) -> None:
-        self._drive = drive
-        self._cell = cell
-        self.cost_usd = Decimal(0)
-        """Of every answer. The run counts only those that it paid for."""
-
-    async def ask(self, request: Request, repetition: int) -> Completion | CompletionError:
-        """Asks a judge (``schemas.ports.Ask``)."""
-        answer = await self._drive.grade(request, repetition, self._cell)
-        if isinstance(answer, CompletionError):
-            return answer
-        self.cost_usd += answer.cost_usd
-        return answer.completion

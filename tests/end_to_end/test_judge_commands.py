@@ -238,6 +238,11 @@ def test_two_commands_and_a_commit_make_a_judge_gate(tmp_path, mode, answers):
     assert (ran.code, f"{answers} of {answers} answers graded" in ran.out) == (0, True)
     found = project.run("judge", "calibrate", "outreach-email", "--format", "json")
     assert (found.code, found.card["gates"]) == (0, True), found.card["next"]
+    told = project.run("judge", "calibrate", "outreach-email")
+    assert (
+        re.search(r"people's preference by row, the judge's by column\n +worse +same +better", told.out)
+        or mode == "grades"
+    )
     repository.git("add", "-A")
     repository.git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "Grade answers")
     project.base = repository.git("rev-parse", "HEAD").strip()
