@@ -253,6 +253,15 @@ class Uncovered(StrEnum):
     IGNORE = "ignore"
 
 
+class TagsConfig(Value):
+    """Rules for the tags of the hub."""
+
+    immutable: tuple[Annotated[str, Field(pattern=r"^[a-z*][a-z0-9._*-]{0,62}$")], ...] = ()
+    """Tags that never move once they have a version, such as ``v*``."""
+    follow: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$")
+    """A file on the default branch that says which commit's prompts each tag has."""
+
+
 class Config(Value):
     """One ``promptverdict.yaml``."""
 
@@ -278,3 +287,5 @@ class Config(Value):
     """The effect of a changed file that looks like a prompt and belongs to no lineage."""
     lineages: dict[Name, LineageConfig] = {}
     """The prompts that are gated, by name."""
+    tags: TagsConfig = TagsConfig()
+    """Tags of the hub, whose versions applications read."""

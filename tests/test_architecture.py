@@ -42,9 +42,10 @@ BOT_ROOMS = {
     "webhooks": {"store", "telemetry", "settings"},
     "approvals": {"store"},
     "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
-    "commands": {"approvals", "blocking", "store", "webhooks"},
+    "commands": {"approvals", "blocking", "hub", "store", "webhooks"},
+    "hub": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "store", "telemetry"},
+    "pages": {"commands", "hub", "store", "telemetry"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""
