@@ -1,8 +1,8 @@
 """Our client reads the real hub."""
 
 import pytest
-from promptverdict_client import Prompts
 
+from promptverdict_client import Prompts
 from tests.bot.hub.test_langfuse import hub, version
 
 __all__ = ["hub"]
