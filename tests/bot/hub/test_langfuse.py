@@ -34,7 +34,7 @@ class Hub:
         records.repository(REPO, self.clock())
         records.add_token(REPO.repository_id, "shop", token_hash(self.token), "mia", self.clock())
         self.client = Langfuse(
-            public_key="acme/shop", secret_key=self.token, host=address, tracing_enabled=False,
+            public_key=self.token, secret_key=self.token, host=address, tracing_enabled=False,
             httpx_client=httpx.Client(trust_env=False),
         )  # fmt: skip
 
