@@ -69,7 +69,7 @@ class OutputContract:
         problem = ""
         if self.format is OutputFormat.JSON:
             problem = self._json(inside, repairs)
-        elif self._labels is not None and not self._labels.is_plain(inside, several=self._several):
+        elif self._labels is not None and not self._labels.set.is_plain(inside, several=self._several):
             repairs.add(Repair.PROSE)
             reading = self._labels.read_several(inside) if self._several else self._labels.read_one(inside)
             problem = reading.problem
