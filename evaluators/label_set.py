@@ -17,12 +17,14 @@ MOST_MENTIONS = 40
 NOTHING = frozenset(
     {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
 )
-EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
+EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—→⇒➔➜="
 EDGES_BUT_QUESTION = EDGES.replace("?", "").replace("？", "")
 BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
 _SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
 _SIGNS = ("-", "–", "−", ".")
-_DECORATION = re.compile(r"(?![☐☑☒✅✓✔✖❌✗✘❓❔⛔])[\u2600-\u27bf\u2b00-\u2bff\U0001f1e6-\U0001faff\u20e3\ufe0f\u200d]+")
+_DECORATION = re.compile(
+    r"(?![☐☑☒✅✓✔✖❌✗✘❓❔⛔])[\u2600-\u27bf\u2b00-\u2bff\U0001f1e6-\U0001faff\u20e3\ufe0f\u200d]+"
+)
 """Emoji, but for marks that tick, strike or ask."""
 _SPEAKING_EMOJI = re.compile("[🚫👎🤔🤷❓❔]")
 

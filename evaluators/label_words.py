@@ -9,7 +9,7 @@ EXPLAINED = re.compile(
     r"reason(?:ing)?|rationale|confidence)\b)"
 )
 """What may follow the label of a line that announces it."""
-BECAUSE = re.compile(r"\b(?:because|since|given that|due to|reason|weil|denn|car|parce qu|porque|ya que)\b")
+BECAUSE = re.compile(r"\b(?:because|since|due to|reason|weil|denn|car|parce qu|porque|ya que)\b")
 """Starts an explanation. Whatever follows doubts or denies something else than the label."""
 NEGATED = re.compile(
     r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without|hardly|barely|scarcely|"
@@ -40,13 +40,16 @@ DOUBTFUL = re.compile(
     # Conditions and exceptions.
     r"|unless|if|whether|else|otherwise|provided|assuming|supposing|suppose|depend(?:s|ing)|in case|"
     r"as (?:long|soon) as|only (?:when|once|for|with)|once|subject to|pending|except|apart from|should the|"
-    r"wenn|falls(?! (?:under|in|into|within|to)\b)|sofern|sobald|je nach\w*|vorausgesetzt|außer|si(?! tratta)|sauf|selon|à condition|dès que|à moins|"
+    r"wenn|falls(?! (?:under|in|into|within|to)\b)|sofern|sobald|je nach\w*|vorausgesetzt|außer|si(?! tratta)|sauf|"
+    r"selon|à condition|dès que|à moins|"
     r"siempre que|a menos que|salvo|en caso|depende|cuando|según"
     # Reports and histories.
-    r"|before|previous\w*|formerly|initially|at first|according to|laut|d['’]après|reject(?:s|ed|ing)|rul(?:e[sd]?|ing) out|"
+    r"|before|previous\w*|formerly|initially|at first|according to|laut|d['’]après|reject(?:s|ed|ing)|rul(?:e[sd]?|"
+    r"ing) out|"
     r"nothing|no mention|lack\w*|no longer|far from|anything but|little to do|errors?|unavailable|nobody|no one|"
     r"wrong to|instructions?|out of the question|no (?:evidence|sign|indication|trace|connection)|"
-    r"i (?:can(?:no|['’])t|am (?:unable|not able) to) (?:answer|classify|decide|determine|help|assist|judge|say|tell))\b"
+    r"i (?:can(?:no|['’])t|am (?:unable|not able) to) (?:answer|classify|decide|determine|help|assist|judge|say|"
+    r"tell))\b"
 )
 """Words of a sentence that names a label without choosing it."""
 CONTRAST = re.compile(
@@ -55,25 +58,31 @@ CONTRAST = re.compile(
 )
 """Words of a sentence that goes on with something else than a reason."""
 REVISED = re.compile(
-    r"(?:^|[.!?…;,(\n]|\s[-–—])[\s*_#>]*(?:(?:no|hmm|oh|but|or|so)\b[\s,.…]*)*(?:actually|wait|hmm+|scratch that|correction|"
+    r"(?:^|[.!?…;,(\n]|\s[-–—])[\s*_#>]*(?:(?:no|hmm|oh|but|or|so)\b[\s,.…]*)*(?:actually|wait|hmm+|scratch that|"
+    r"correction|"
     r"corrected|edit|update|oops|sorry|rather|on (?:second|closer|further|re)\w* ?\w*|in hindsight|revised|i was wrong|"
-    r"strike that|(?:that|this)(?: i|['’])s (?:wrong|incorrect|not right)|make (?:that|it)|korrektur|eigentlich|moment|halt|"
+    r"strike that|(?:that|this)(?: i|['’])s (?:wrong|incorrect|not right)|make (?:that|it)|korrektur|eigentlich|moment|"
+    r"halt|"
     r"nein|doch|en fait|finalement|plutôt|pardon|en realidad|más bien|mejor dicho|perdón|corrijo|corrección)\b"
-    r"|\b(?:changed? my mind|correct myself|i meant|i misread|i take (?:that|it) back|reconsider\w*|should (?:actually|rather|instead) be)\b"
+    r"|\b(?:changed? my mind|correct myself|i meant|i misread|i take (?:that|it) back|reconsider\w*|should (?:actually|"
+    r"rather|instead) be)\b"
 )
 """Words by which an answer takes back what it said."""
 ASKS = re.compile(
-    r"\b(?:please|kindly|could you|can you) (?:\w+ )?(?:provide|paste|send|share|give|tell|upload|specify|clarify|attach|add|"
+    r"\b(?:please|kindly|could you|can you) (?:\w+ )?(?:provide|paste|send|share|give|tell|upload|specify|clarify|"
+    r"attach|add|"
     r"enter|include|supply|describe)\b|\blet me know\b|\b(?:bitte|merci de|por favor)\b.{0,40}\b(?:send\w*|schick\w*|"
     r"envoyer|fournir|envíe\w*|env[ií]a\w*)\b"
-    r"|\b(?:not (?:entirely |quite |completely |really )?(?:sure|certain)|unsure|unclear|uncertain|hard to (?:say|tell)|it depends|"
+    r"|\b(?:not (?:entirely |quite |completely |really )?(?:sure|certain)|unsure|unclear|uncertain|hard to (?:say|"
+    r"tell)|it depends|"
     r"(?:best|my|a|just a) guess|(?:somebody|someone|a person|a human) (?:should )?(?:check|verify))\b"
 )
 """An answer that asks for something, or calls itself unsure, has not decided."""
 EXAMPLE = re.compile(r"\b(?:examples?|e\.g|looks? like|such as|template|beispiel|exemple|ejemplo)\b")
 """Words before an answer that is only shown."""
 CLOSING = re.compile(
-    r"^\W*(?:(?:kind|best|warm|many)\b.{0,12}regards|regards|(?:yours )?sincerely|yours|mit \w+ gr(?:ü|u)ss?en|\w+ grüsse|cordialement|"
+    r"^\W*(?:(?:kind|best|warm|many)\b.{0,12}regards|regards|(?:yours )?sincerely|yours|mit \w+ gr(?:ü|u)ss?en|"
+    r"\w+ grüsse|cordialement|"
     r"bien à vous|\w* ?saludos|atentamente)\b",
     re.MULTILINE,
 )
@@ -85,7 +94,8 @@ UNTICKED = re.compile(r"\[ ?\]|!=|[☐❌✗✘🚫👎🤔🤷❓❔]")
 STRUCK = re.compile(r"~~[^~]{0,200}~~|<(s|del|strike)>[^<]{0,200}</\1>")
 SENTENCE_END = re.compile(r"\.(?=\W|$)(?!(?<=\bno\.) ?\d)|[!?;](?=\W|$)|[。！？]|\n")
 REJECTED_KEY = re.compile(
-    r"\b(?:considered|rejected|excluded|errors?|possible|previous|other|wrong|not|candidate|confidence|certainty|probability|"
+    r"\b(?:considered|rejected|excluded|errors?|possible|previous|other|wrong|not|candidate|confidence|certainty|"
+    r"probability|"
     r"second|secondary|third|alternative|available|valid|allowed|options|initial|old|first|example)\b"
 )
 """Words of a key that announces something other than the answer."""

@@ -10,49 +10,49 @@ The first of these rules that applies decides:
 - lines such as ``Category: billing`` and a first or last line that is a label, which must all agree
 - prose that names exactly one label and chooses it
 
-Whatever names a label with a doubt, a condition or a question, or takes it back afterwards, names none. A reasoning block
-is not read. Of a long text only the end is, and only for what announces a label.
+Whatever names a label with a doubt, a condition or a question, or takes it back afterwards, names none. A reasoning
+block is not read. Of a long text only the end is, and only for what announces a label.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from evaluators import label_lines
 from evaluators.json_answers import SEVERAL, JsonReading, open_brackets, read_json, read_object
 from evaluators.label_forms import flagged_lines, flagged_map
 from evaluators.label_keys import (
     ANSWER_KEYS,
     camel_key,
     has_answer_key,
-    is_answer_key,
     rejects_labels,
     stated_texts,
 )
-from evaluators.label_prose import announces, chooses, doubts
-from evaluators.label_set import BULLET, EDGES, EDGES_BUT_QUESTION, NOTHING, LabelSet, ruled_out, signed
-from evaluators.label_words import ASKS, CLOSING, DENIED, DOUBTFUL, EXAMPLE, EXPLAINED, NO_ANSWER, REJECTED_KEY, REVISED, STRUCK
+from evaluators.label_prose import chooses, doubts
+from evaluators.label_set import EDGES, EDGES_BUT_QUESTION, NOTHING, LabelSet
+from evaluators.label_words import (
+    ASKS,
+    CLOSING,
+    DOUBTFUL,
+    EXAMPLE,
+    REJECTED_KEY,
+    REVISED,
+    STRUCK,
+)
 from evaluators.text import fold_words, normalised, shown, without_fence, without_reasoning
 
-MOST_READ = 4_000
-"""Characters of a text that are searched for one label."""
+MOST_READ = 3_000
+"""Characters of a text that are searched: its end."""
 _MARKUP = re.compile(
     r"<!--.{0,400}?-->|<\|[^|<>]{1,40}\|>|</?[a-z][^<>@]{0,200}>|(?<=\])\([^()\s]{0,400}\)", re.IGNORECASE | re.DOTALL
 )
 """Tags, comments, tokens of a chat template, and the targets of links."""
 _EMPHASIS = re.compile(r"(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 _IDENTIFIER = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+", re.IGNORECASE)
-_LINE_LEAD = " \t#>*•_`\"'-–"
-_MARKERS = (
-    re.compile(r"(.{1,60}?)\s*(?::|=>|=|->|→|\s[-–—]\s)\s*(.*)"),
-    re.compile(r"(.{1,60}?)\s+(?:is|are)\b\s*(.*)"),
-    re.compile(r"\|\s*([^|]{1,60}?)\s*\|\s*([^|]*?)\s*\|?\s*$"),
-)
-"""Lines that announce an answer: ``key: value``, “the key is value”, and rows of a table with two cells."""
 _TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
 
 
@@ -64,15 +64,6 @@ class LabelReading:
     problem: str = ""
     strangers: tuple[str, ...] = ()
     """Texts listed as labels that are not in the set (several labels only)."""
-
-
-class _Marked(NamedTuple):
-    """The value of a line such as ``category: x``."""
-
-    line: int
-    final: bool
-    """Whether the line calls its value final."""
-    value: str
 
 
 _CUT_OFF = LabelReading(None, "no label: the JSON is cut off")
@@ -92,23 +83,23 @@ class LabelReader:
         # The usual case: the whole answer is a label. Everything below is for other forms.
         if (label := self.set.spelled(text)) is not None:
             return LabelReading((label,))
-        body = self.set.undecorated(without_fence(without_reasoning(text)))
+        body = without_fence(without_reasoning(text))
         if "{" in body or body.startswith(("[", '"')):
             reading = self._one_of_json(body)
             if reading is not None:
                 return reading
+        whole = len(body) <= MOST_READ
+        body = self.set.undecorated(body[-MOST_READ:])
         # "Is it billing?" names a label but doesn't choose it.
         if body.rstrip(EDGES_BUT_QUESTION).endswith(("?", "？")):
             return LabelReading(None, "no label: the answer asks")
-        if "~~" not in body and (label := self.set.exactly(body)) is not None:
+        if whole and "~~" not in body and (label := self.set.exactly(body)) is not None:
             return LabelReading((label,))
         # An identifier that is no label answers with a label outside the set. Searching in it would find parts of
         # words.
         if _IDENTIFIER.fullmatch(bare := body.strip(EDGES)):
             return self._one({bare})
-        end = body[-MOST_READ:]
-        words = fold_words(_EMPHASIS.sub("", STRUCK.sub(" ", end)))
-        return self._one_of_text(words, whole=end == body)
+        return self._one_of_text(_words(_EMPHASIS.sub("", body)), whole=whole)
 
     def _one_of_json(self, body: str) -> LabelReading | None:
         whole = read_json(body)
@@ -146,12 +137,14 @@ class LabelReader:
             # Folded again, since runs of blanks would be slow to search.
             words = fold_words(plain)
         # The first line of an end may begin anywhere.
-        lines = _lines(words)[0 if whole else 1 :]
+        lines = label_lines.lines_of(words)[0 if whole else 1 :]
         if (flagged := self._flagged(lines)) is not None:
             return flagged if flagged.labels is None else self._one(set(flagged.labels))
-        marked = list(self._marked(lines))
+        marked = label_lines.marked(lines, self.set)
+        if len(marked) == label_lines.MOST_STATEMENTS:
+            return LabelReading(None, f"no label: {label_lines.MOST_STATEMENTS} lines or more announce one")
         stated = self._stated(lines, [one for one in marked if one.final], edges=False)
-        stated = stated or self._stated(lines, marked or list(self._keyed(lines)), edges=True)
+        stated = stated or self._stated(lines, marked or label_lines.keyed(lines, self.set), edges=True)
         if stated is not None:
             return stated
         if marked:
@@ -183,14 +176,15 @@ class LabelReader:
             return LabelReading(None, f"no label: {error}")
         return None if flagged is None else LabelReading(self.set.ordered(flagged))
 
-    def _stated(self, lines: Sequence[str], marked: Sequence[_Marked], *, edges: bool) -> LabelReading | None:
+    def _stated(
+        self, lines: Sequence[str], marked: Sequence[label_lines.Marked], *, edges: bool
+    ) -> LabelReading | None:
         """Returns the label that marked lines state, and the first and the last line; ``None`` if they state none."""
-        named = [(one.line, self._stated_by(one.value)) for one in marked]
+        named = [(one.line, label_lines.stated_by(one.value, self.set)) for one in marked]
         # A line with several labels often repeats the choices, while one with a single label chooses.
         single = [one for one in named if len(one[1]) == 1]
-        for place in self._edges(lines) if edges else ():
-            if (label := self.set.exactly(lines[place])) is not None:
-                single.append((place, {label}))
+        ends = ((place, self.set.exactly(lines[place])) for place in label_lines.ends(lines)) if edges else ()
+        single += [(place, {label}) for place, label in ends if label is not None]
         chosen = single or [one for one in named if one[1]]
         if not chosen:
             return None
@@ -199,62 +193,8 @@ class LabelReader:
             return _REVISED
         return self._one(set().union(*(labels for _, labels in chosen)))
 
-    def _edges(self, lines: Sequence[str]) -> Iterator[int]:
-        last = len(lines) - 1
-        for place in {0, last} if lines else ():
-            # "Kind regards,\nBilling" signs a letter.
-            above = "\n".join(lines[max(0, last - 4) : last])
-            signature = place == last and (above.rstrip().endswith(",") or CLOSING.search(above))
-            if not signature and not BULLET.match(lines[place]):
-                yield place
-
-    def _stated_by(self, value: str) -> set[str]:
-        """Returns labels in the value of a marked line, without an explanation after the label."""
-        found = self.set.first(value)
-        # "None (billing was considered)" states that there is no label.
-        if found is None or ((nothing := NO_ANSWER.match(value)) and nothing.end() <= found.start):
-            return set()
-        if doubts(value, found.start, found.end):
-            return set()
-        if not value[: found.start].strip(EDGES) and not DENIED.match(value, found.end) and not signed(value, found):
-            others = self.set.mentions(value)[1:]
-            if EXPLAINED.match(value, found.end) or (others and all(ruled_out(value, other) for other in others)):
-                return {self.set.label_of(found)}
-        named = self._named(value)
-        return named if len(named) > 1 or chooses(value, found.start, found.end) else set()
-
     def _named(self, words: str) -> set[str]:
         return self.set.named(words, self.set.mentions(words))
-
-    def _marked(self, lines: Sequence[str]) -> Iterator[_Marked]:
-        """Yields the lines that announce an answer."""
-        for place, line in enumerate(lines):
-            lead = line.lstrip(_LINE_LEAD)
-            found = (match for marker in _MARKERS if (match := marker.match(lead)) and is_answer_key(match[1]))
-            match = next(found, None)
-            # A label may be one of the marking words itself, such as `route`. Its line then marks nothing.
-            if match is None or DOUBTFUL.search(match[1]) or self.set.exactly(match[1]) is not None:
-                continue
-            value = match[2].strip()
-            if not value.strip(EDGES):
-                # Some models write the label on the line below the marker. A list there shows the choices.
-                below = lines[place + 1 : place + 3]
-                value = "" if len(below) == 2 and all(map(BULLET.match, below)) else "".join(below[:1])
-            if value.strip(EDGES):
-                yield _Marked(place, "final" in match[1], value)
-
-    def _keyed(self, lines: Sequence[str]) -> Iterator[_Marked]:
-        """Yields lines such as “mood: x”, whose key is unknown, if the first or the last line is one."""
-        found = [
-            (_Marked(place, False, match[2]), match[1])
-            for place, line in enumerate(lines)
-            if (match := _MARKERS[0].match(BULLET.sub("", line).lstrip(_LINE_LEAD)) or _MARKERS[2].match(line))
-            and self.set.first(match[1]) is None
-            and self._stated_by(match[2])
-        ]
-        # "Primary: billing" and "Secondary: account" are two answers.
-        if all(announces(key) for _, key in found) and {one.line for one, _ in found} & {0, len(lines) - 1}:
-            yield from (one for one, _ in found)
 
     def _one(self, named: set[str]) -> LabelReading:
         known = self.set.ordered({label for label in named if label in self.set})
@@ -276,10 +216,11 @@ class LabelReader:
             reading = self._several_of_json(body)
             if reading is not None:
                 return reading
-        words = fold_words(STRUCK.sub(" ", body))
+        words, whole = _words(body[-MOST_READ:]), len(body) <= MOST_READ
         # An empty answer lists nothing, which is not the same as saying "none".
-        listed = self.set.all_labels(words) if body else None
-        return self._several_of_text(words) if listed is None else LabelReading(self.set.ordered(listed))
+        if body and whole and (listed := self.set.all_labels(words)) is not None:
+            return LabelReading(self.set.ordered(listed))
+        return self._several_of_text(words, whole=whole)
 
     def _several_of_json(self, body: str) -> LabelReading | None:
         whole = read_json(body)
@@ -296,15 +237,20 @@ class LabelReader:
             return _CUT_OFF
         return None
 
-    def _several_of_text(self, words: str) -> LabelReading:
-        lines = _lines(words)
+    def _several_of_text(self, words: str, *, whole: bool) -> LabelReading:
+        # The first line of an end may begin anywhere.
+        lines = label_lines.lines_of(words)[0 if whole else 1 :]
         if (flagged := self._flagged(lines)) is not None:
             return flagged
-        marked = list(self._marked(lines))
+        marked = label_lines.marked(lines, self.set)
         top = [one.value for one in marked if one.final] or [one.value for one in marked]
-        for value in [*reversed(top), *lines[-1:]]:
+        # Below another label, the last line is a part of a list.
+        part = len(lines) > 1 and self.set.exactly(lines[-2]) is not None
+        for value in [*reversed(top), *(() if part else lines[-1:])]:
             if (listed := self.set.all_labels(value)) is not None:
                 return LabelReading(self.set.ordered(listed))
+        if not (whole or top):
+            return LabelReading(None, "no label: no line announces one")
         # The last marked line counts: models often revise themselves.
         stated = top[-1] if top else words
         mentions = self.set.mentions(stated)
@@ -325,8 +271,8 @@ class LabelReader:
         return LabelReading(self.set.ordered(known), strangers=tuple(sorted(strangers)))
 
 
-def _lines(words: str) -> list[str]:
-    return [line for line in words.split("\n") if line.strip(" {}[]()") and not line.strip().startswith("```")]
+def _words(text: str) -> str:
+    return fold_words(STRUCK.sub(" ", text))
 
 
 def _is_cut_off(body: str) -> bool:
