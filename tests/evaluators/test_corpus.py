@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.check_rules import is_refusal
 from evaluators.labels import LabelReader
 from evaluators.registry import evaluator_for
 from schemas.config import LineageConfig
@@ -20,6 +21,7 @@ from schemas.testsets import TestCase
 FOLDER = Path(__file__).parent / "corpus"
 LABELS = [json.loads(line) for line in (FOLDER / "labels.jsonl").read_text().splitlines()]
 OUTPUTS = [json.loads(line) for line in (FOLDER / "outputs.jsonl").read_text().splitlines()]
+REFUSALS = [json.loads(line) for line in (FOLDER / "refusals.jsonl").read_text().splitlines()]
 SETS = json.loads((FOLDER / "label_sets.json").read_text())
 READERS = {name: LabelReader(labels) for name, labels in SETS.items()}
 LENIENT = 0.02
@@ -69,6 +71,12 @@ def test_texts_of_labels():
 def test_clear_texts_are_read(kind, least):
     rows = [row for row in LABELS if row.get("kind") == kind]
     assert sum(not row.get("unread") for row in rows) >= least * len(rows)
+
+
+def test_refusals_of_four_languages_are_told_from_other_answers():
+    assert len(REFUSALS) >= 150
+    refuses = is_refusal.build(True, "here")
+    assert [row for row in REFUSALS if (refuses(row["text"]) == "") is not row["refusal"]] == []
 
 
 def output_score(row, *, strict):
