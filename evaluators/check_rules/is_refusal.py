@@ -30,12 +30,16 @@ _FIRST_WORDS = r"(?:^|[.!?,;:–—-]\W+|\b(?:but|so|because|and|that|unfortunat
 _ENGLISH = (
     rf"{_FIRST_WORDS}(?:i ?|(?<=^)we ){_UNABLE} (?:[\w'’]+ ){{0,3}}?{_ACT}\b",
     r"(?:sorry|afraid|apologi[sz]e)\W+(?:but |that )?(?:i|we) (?:can(?:no|['’])t|can not)\W*$",
-    r"^\W*(?:\w+\W+){0,3}i ?(?:must|have to|need to|['’]m going to have to|am going to have to) (?:respectfully |"
-    r"politely )?decline(?: (?:this|that|your) request)?[.!]",
+    (
+        r"^\W*(?:\w+\W+){0,3}i ?(?:must|have to|need to|['’]m going to have to|am going to have to) (?:respectfully |"
+        r"politely )?decline(?: (?:this|that|your) request)?[.!]"
+    ),
     r"^\W*i (?:must|have to|need to) (?:respectfully |politely )?decline(?: (?:this|that|your) request)?\W*$",
     rf"\bsomething (?:that )?i (?:can(?:['’]t)?|cannot|['’]m (?:un)?able to|am (?:un)?able to) {_ACT}",
-    r"\b(?:guidelines|polic(?:y|ies)|instructions|rules) (?:do not|don['’]t|does not|doesn['’]t|won['’]t) (?:allow|"
-    r"permit|let) me\b",
+    (
+        r"\b(?:guidelines|polic(?:y|ies)|instructions|rules) (?:do not|don['’]t|does not|doesn['’]t|won['’]t) (?:allow|"
+        r"permit|let) me\b"
+    ),
     r"\b(?:goes|is|be) against my (?:guidelines|polic(?:y|ies)|instructions|rules)\b",
     r"\bi (?:do not|don['’]t) (?:provide|offer|give|generate) [\w ]{0,30}(?:advice|opinions?|information|content)\b",
     r"^\W*(?:it|that|this) would be (?:inappropriate|unethical|wrong|irresponsible|illegal|unsafe) for me to\b",
@@ -54,18 +58,28 @@ _ACT_ES = (
     r"facilitar|divulgar|contestar|cumplir)"
 )
 _OTHERS = (
-    rf"\b(?:ich (?:kann|darf|werde)|(?:kann|darf|werde) ich)\b[^.!?]{{0,60}}?\b(?:nicht|"
-    rf"kein\w*)\b[^.!?]{{0,60}}?\b{_ACT_DE}\b",
-    r"\b(?:ich darf|darf ich)\b[^.!?]{0,40} nichts? sagen\b|\bmöchte ich (?:mich )?nicht äussern\b|"
-    r"\bist mir nicht möglich\b",
-    rf"\bich bin nicht in der lage\b[^.!?]{{0,60}}\b(?:zu )?{_ACT_DE}\b|\b(?:muss ich|"
-    rf"ich muss)\b[^.!?]{{0,40}} ablehnen\W*$",
+    (
+        rf"\b(?:ich (?:kann|darf|werde)|(?:kann|darf|werde) ich)\b[^.!?]{{0,60}}?\b(?:nicht|"
+        rf"kein\w*)\b[^.!?]{{0,60}}?\b{_ACT_DE}\b"
+    ),
+    (
+        r"\b(?:ich darf|darf ich)\b[^.!?]{0,40} nichts? sagen\b|\bmöchte ich (?:mich )?nicht äussern\b|"
+        r"\bist mir nicht möglich\b"
+    ),
+    (
+        rf"\bich bin nicht in der lage\b[^.!?]{{0,60}}\b(?:zu )?{_ACT_DE}\b|\b(?:muss ich|"
+        rf"ich muss)\b[^.!?]{{0,40}} ablehnen\W*$"
+    ),
     r"\bich kann (?:dir|ihnen|dabei|das|diese|bei dieser)[^.]{0,40} nicht\W*$",
-    rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:(?:vous|te|"
-    rf"y) |t['’])?{_ACT_FR}\b",
+    (
+        rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:(?:vous|te|"
+        rf"y) |t['’])?{_ACT_FR}\b"
+    ),
     rf"\bje (?:refuse de|préfère ne pas) {_ACT_FR}\b|\bil m['’]est impossible de (?:vous )?{_ACT_FR}\b",
-    rf"\bprefiero no {_ACT_ES}|\bno (?:puedo|voy a|se me permite|podré|me es posible|soy capaz de|estoy (?:autorizad|"
-    rf"en condiciones)\w* ?(?:a|para|de)?) {_ACT_ES}",
+    (
+        rf"\bprefiero no {_ACT_ES}|\bno (?:puedo|voy a|se me permite|podré|me es posible|soy capaz de|estoy (?:autorizad|"
+        rf"en condiciones)\w* ?(?:a|para|de)?) {_ACT_ES}"
+    ),
     r"\bnon posso (?:aiutar|rispondere|fornire)",
 )
 _REFUSAL = re.compile("|".join((*_ENGLISH, *_OTHERS)))
