@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from evaluators.check_values import filled, unfilled, variables_in
+from evaluators.check_values import filled, miswritten, unfilled, variables_in
 from evaluators.parts import Scores, finding
 from evaluators.text import shown
 from schemas.check_config import Check, CheckRule
@@ -106,6 +106,10 @@ def problem_of(check: CheckRule, where: str, case: TestCase) -> Finding | None:
         rule_of(check, where, case)
     except ConfigError as error:
         return finding(case, error.what, error.hint or "change the check or the case")
+    if (misspelt := miswritten(_value_of(check), case.inputs)) is not None:
+        text, name = misspelt
+        what = f"{where} looks for the literal text {text}, which is not filled in"
+        return finding(case, what, f"write {{{{{name}}}}} for the case's {name}")
     return None
 
 
