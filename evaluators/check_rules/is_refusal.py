@@ -72,13 +72,13 @@ _OTHERS = (
     ),
     r"\bich kann (?:dir|ihnen|dabei|das|diese|bei dieser)[^.]{0,40} nicht\W*$",
     (
-        rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:(?:vous|te|"
-        rf"y) |t['’])?{_ACT_FR}\b"
+        rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:(?:vous|"
+        rf"te|y) |t['’])?{_ACT_FR}\b"
     ),
     rf"\bje (?:refuse de|préfère ne pas) {_ACT_FR}\b|\bil m['’]est impossible de (?:vous )?{_ACT_FR}\b",
     (
-        rf"\bprefiero no {_ACT_ES}|\bno (?:puedo|voy a|se me permite|podré|me es posible|soy capaz de|estoy (?:autorizad|"
-        rf"en condiciones)\w* ?(?:a|para|de)?) {_ACT_ES}"
+        rf"\bprefiero no {_ACT_ES}|\bno (?:puedo|voy a|se me permite|podré|me es posible|soy capaz de|"
+        rf"estoy (?:autorizad|en condiciones)\w* ?(?:a|para|de)?) {_ACT_ES}"
     ),
     r"\bnon posso (?:aiutar|rispondere|fornire)",
 )
