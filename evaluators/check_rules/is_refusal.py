@@ -72,8 +72,8 @@ _OTHERS = (
     ),
     r"\bich kann (?:dir|ihnen|dabei|das|diese|bei dieser)[^.]{0,40} nicht\W*$",
     (
-        rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:(?:vous|"
-        rf"te|y) |t['’])?{_ACT_FR}\b"
+        rf"\bje (?:ne )?(?:peux|vais|suis|souhaite) (?:\w+ )?pas (?:(?:en mesure|capable) de |autorisée? à )?(?:"
+        rf"(?:vous|te|y) |t['’])?{_ACT_FR}\b"
     ),
     rf"\bje (?:refuse de|préfère ne pas) {_ACT_FR}\b|\bil m['’]est impossible de (?:vous )?{_ACT_FR}\b",
     (
