@@ -54,7 +54,7 @@ class Checks:
     def version(self) -> str:
         """The version of the algorithm and a digest of the checks."""
         settings = [[check.model_dump(mode="json", exclude_none=True) for check in self._checks], self._overall]
-        return f"checks-3-{digest_of(settings)[:16]}"
+        return f"checks-4-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the case lacks a variable of a check, or fills it in with something unusable."""

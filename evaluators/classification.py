@@ -52,7 +52,7 @@ class Classification:
         """The version number of the algorithm and a digest of the labels."""
         rules = self.rules
         settings = [rules.labels, rules.several, rules.aliases, rules.defer, rules.ordinal, rules.costs]
-        return f"classification-5-{digest_of(settings)[:16]}"
+        return f"classification-6-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""

@@ -99,11 +99,7 @@ def chooses(words: str, start: int, end: int) -> bool:
     if after is None or doubts(words, start, end):
         return False
     above, _, line = words[max(0, start - _SPAN) : start].rpartition("\n")
-    # "Kind regards,\nBilling" signs a letter.
-    signs = not line.strip(_MARKS) and above.rstrip().endswith(",")
-    quoted = len(_QUOTES.findall(line.rstrip(_MARKS))) % 2 > 0
-    contradicted = after["told"] is not None and CONTRAST.search(_sentence_after(words, end)) is not None
-    if signs or quoted or contradicted or UNTICKED.search(line) or EXAMPLE.search(line):
+    if _only_mentions(above, line) or (after["told"] and CONTRAST.search(_sentence_after(words, end))):
         return False
     before = line[max((stop.end() for stop in SENTENCE_END.finditer(line)), default=0) :]
     if not any(sign.isalnum() for sign in before) or _BULLET.match(before):
@@ -111,6 +107,14 @@ def chooses(words: str, start: int, end: int) -> bool:
         first = not any(sign.isalpha() for sign in words[max(0, start - _SPAN) : start])
         return after["thing"] is None and (first or after["alone"] is not None)
     return after["told"] is None and _concludes(before)
+
+
+def _only_mentions(above: str, line: str) -> bool:
+    """Returns whether a label after ``line`` signs a letter, stands in a quotation, is struck, or is an example."""
+    # "Kind regards,\nBilling" signs a letter.
+    signs = not line.strip(_MARKS) and above.rstrip().endswith(",")
+    quoted = len(_QUOTES.findall(line.rstrip(_MARKS))) % 2 > 0
+    return signs or quoted or any(found.search(line) for found in (UNTICKED, EXAMPLE))
 
 
 def _concludes(before: str) -> bool:

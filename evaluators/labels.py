@@ -132,10 +132,7 @@ class LabelReader:
         # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*map(self._named, tagged)))
-        plain, marks = _MARKUP.subn(" ", words)
-        if marks:
-            # Folded again, since runs of blanks would be slow to search.
-            words = fold_words(plain)
+        words = _without_markup(words)
         # The first line of an end may begin anywhere.
         lines = label_lines.lines_of(words)[0 if whole else 1 :]
         if (flagged := self._flagged(lines)) is not None:
@@ -252,14 +249,18 @@ class LabelReader:
         if not (whole or top):
             return LabelReading(None, "no label: no line announces one")
         # The last marked line counts: models often revise themselves.
-        stated = top[-1] if top else words
+        return self._several_of(top[-1] if top else words, marked=bool(top))
+
+    def _several_of(self, stated: str, *, marked: bool) -> LabelReading:
+        """Reads the value of a marked line, or prose."""
         mentions = self.set.mentions(stated)
         named = self.set.named(stated, mentions)
         if named <= self.set.too_short_for_prose or any(doubts(stated, one.start, one.end) for one in mentions):
             return LabelReading(None, "no label in the answer")
         # Short members look like labels, so unknown ones count against the answer. Longer ones are prose.
-        if top and all(len(member.split()) <= 4 for member in self.set.members(stated)):
-            return self._listed(list(self.set.members(stated)))
+        members = list(self.set.members(stated)) if marked else []
+        if members and all(len(member.split()) <= 4 for member in members):
+            return self._listed(members)
         return LabelReading(self.set.ordered(named))
 
     def _listed(self, members: Sequence[str]) -> LabelReading:
@@ -269,6 +270,12 @@ class LabelReader:
         known = {label for label in map(self.set.exactly, members) if label is not None}
         strangers = {normalised(member) for member in members if self.set.exactly(member) is None} - NOTHING
         return LabelReading(self.set.ordered(known), strangers=tuple(sorted(strangers)))
+
+
+def _without_markup(words: str) -> str:
+    plain, marks = _MARKUP.subn(" ", words)
+    # Folded again, since runs of blanks would be slow to search.
+    return fold_words(plain) if marks else words
 
 
 def _words(text: str) -> str:

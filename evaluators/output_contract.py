@@ -52,7 +52,7 @@ class OutputContract:
     @property
     def version(self) -> str:
         """The version of the algorithm and a digest of the settings."""
-        return f"output-3-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
+        return f"output-4-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
 
     def read(self, text: str) -> Conformance:
         """Returns what is wrong with the whole ``text`` of an answer, including its reasoning."""
