@@ -76,7 +76,7 @@ _EXPLAINED_BY = re.compile(r"[\"'*_`)\]]*\s*(?:[(:—–]|-\s)(?:\W*\w+){0,3}")
 """The start of an explanation: a mark after the label, and three words."""
 _QUOTES = re.compile(r"[\"“”„«»]")
 _KEY = re.compile(
-    r"\W*(?:(?:the|my|final|primary|main|overall|predicted|suggested|recommended|dominant|general|haupt)\s)*"
+    r"\W*(?:(?:the|my|final|primary|main|overall|predicted|detected|suggested|recommended|dominant|general|haupt)\s)*"
     r"(?![\w'’-]*(?:ly|weise|(?:ble|lle|ne|ve)ment|mente)\b)[\w'’-]+(?:\s(?:level|type|name|status|group|stufe|"
     r"#?\d+))?\W*"
 )

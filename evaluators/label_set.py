@@ -152,8 +152,10 @@ def ruled_out(words: str, found: Mention) -> bool:
 
 
 def signed(words: str, found: Mention) -> bool:
-    """Returns whether a minus or a point before a label makes it another number, as in “-3” but not in “2-3”."""
-    before = words[max(0, found.start - 2) : found.start]
+    """Returns whether a sign makes a label another one: “-3”, but not “2-3”; “B-” of a label B."""
+    before, after = words[max(0, found.start - 2) : found.start], words[found.end : found.end + 1]
+    if len(found.key) == 1 and after and after in "-–−+":
+        return True
     return found.key[0].isdigit() and before.endswith(_SIGNS) and not before[0].isdigit()
 
 

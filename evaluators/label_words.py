@@ -33,7 +33,8 @@ DOUBTFUL = re.compile(
     # Hedges.
     r"\b(?:possibl[ey]|perhaps|maybe|might|may be|could be|could also|unsure|uncertain|unclear|undecided whether|"
     r"(?<!no )(?<!without )doubt\w*|less likely|unlikely|probabl[ey]|presumabl[ey]|guess\w*|suspect|lean(?:s|ing)?|"
-    r"i assume|not (?:sure|certain)|hard to|difficult to|ambiguous|tentative\w*|needs? (?:to be|more)|more information|"
+    r"i assume|not (?:sure|certain)|hard to|difficult to|ambiguous|tentative\w*|needs? (?:to be|more|(?:\w+ )?review)|"
+    r"more information|"
     r"vielleicht|eventuell|möglicherweise|wahrscheinlich|vermutlich|unsicher|nicht sicher|könnte|dürfte|"
     r"pas sûre?|peut-être|probablement|pourrait|il se peut|quizás|tal vez|probablemente|podría|puede que|"
     r"no estoy segur[oa]"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from evaluators import label_lines
+from evaluators.check_rules.is_refusal import refuses
 from evaluators.json_answers import SEVERAL, JsonReading, open_brackets, read_json, read_object
 from evaluators.label_forms import flagged_lines, flagged_map
 from evaluators.label_keys import (
@@ -160,8 +161,13 @@ class LabelReader:
         if not self.set.named(words, mentions):
             return LabelReading(None, "no label: the answer only rules out")
         places = [(found.start, found.end) for found in mentions]
-        if ASKS.search(words) or CLOSING.search(words) or any(doubts(words, *place) for place in places):
-            return LabelReading(None, "no label: the answer doubts or asks")
+        if (
+            ASKS.search(words)
+            or CLOSING.search(words)
+            or refuses(words)
+            or any(doubts(words, *place) for place in places)
+        ):
+            return LabelReading(None, "no label: the answer doubts, asks or refuses")
         if REVISED.search(words, places[-1][1]):
             return _REVISED
         return self._one(labels if any(chooses(words, *place) for place in places) else set())
