@@ -16,6 +16,7 @@ _SO = re.compile(
     r"summary)|which means|"
     r"i am sure|also|daher|deshalb|somit|insgesamt|donc|ainsi|por (?:lo )?tanto|así que)(?: that)?\s*[,:]?\s+"
     r"|^\W*(?:sure|okay|ok|of course|no problem)[,:!]\s+|^based on [^,;:.]{1,100},\s+"
+    r"|^\W*after (?:reading|reviewing|considering)\b[^,;:.]{1,60}?(?:[,:]\s+|\s(?=i\b))"
 )
 """Starts a conclusion, which is read like a sentence of its own."""
 _WORD = (
