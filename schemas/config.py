@@ -156,13 +156,29 @@ class CommentPolicy(StrEnum):
     OFF = "off"
 
 
+class JudgeMode(StrEnum):
+    """What a judge says about an answer."""
+
+    GRADES = "grades"
+    """A grade from 1 to 5 for each answer by itself."""
+    PAIRWISE = "pairwise"
+    """Whether it is better than the other version's answer to the same case. Both orders are asked about."""
+
+
 class JudgeConfig(Value):
     """The judge of generated text."""
 
-    model: str
-    """A name under ``models``."""
+    model: str | tuple[str, ...]
+    """A name under ``models``, or several: the median of their grades counts."""
     labels: str | None = None
     """People's grades of sample answers, for calibration."""
+    mode: JudgeMode = JudgeMode.GRADES
+    """``grades`` of each answer, or ``pairwise`` comparisons of the versions' answers."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all judges."""
+        return (self.model,) if isinstance(self.model, str) else self.model
 
 
 class ScorerKind(StrEnum):
@@ -238,6 +254,11 @@ class LineageConfig(Value):
     """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether the judge compares the answers of both versions."""
+        return self.judge is not None and self.judge.mode is JudgeMode.PAIRWISE
 
     @property
     def own_scorer(self) -> ScorerConfig | None:

@@ -287,8 +287,14 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
-_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"}
-"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer."""
+_UNSCORED: dict[str, bool | dict[str, bool]] = {
+    **dict.fromkeys(
+        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"), True
+    ),
+    "judge": {"mode": True},
+}
+"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer,
+evaluator."""
 
 
 def _content_digest(
@@ -306,14 +312,14 @@ def _content_digest(
             evaluator.version,
             [spec.model_dump(mode="json") for spec in evaluator.metrics],
             # Gate and tests are already in the digest. Run settings and paths don't change what is measured.
-            canonical_json(config.model_dump(mode="json", exclude=_UNSCORED | _of_others(config))).decode(),
+            canonical_json(config.model_dump(mode="json", exclude={**_UNSCORED, **_of_others(config)})).decode(),
         ]
     )
 
 
-def _of_others(config: LineageConfig) -> set[str]:
+def _of_others(config: LineageConfig) -> dict[str, bool]:
     """Returns the settings of other use cases, so that digests from before they existed stay valid."""
-    return set() if config.use_case == UseCase.AGENT else {"max_steps"}
+    return {} if config.use_case == UseCase.AGENT else {"max_steps": True}
 
 
 def _problem(code: ReasonCode, sentence: str) -> Reason:
