@@ -61,7 +61,8 @@ def facts_of(settings: Settings) -> Facts:
         ("Texts are kept for", f"{settings.keep_texts_days} days", names.KEEP_TEXTS.name),
         ("Pull requests measured at once", str(settings.concurrency), names.RUNS.name),
     )
-    return Facts(settings.server_url, caps.repository, caps.day, rows)
+    public = settings.site.public_url if settings.site else None
+    return Facts(settings.server_url, caps.repository, caps.day, public, rows)
 
 
 def serve_local(settings: LocalSettings, stream: TextIO) -> bool:

@@ -5,11 +5,10 @@ docs.github.com: “Generating a user access token for a GitHub App”, “Refre
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic import JsonValue
 
@@ -17,12 +16,15 @@ from adapters.github import answers
 from adapters.github.answers import an_object
 from adapters.github.calls import Calls
 from adapters.github.host import PUBLIC_API
+from adapters.github.proposals import Proposals, content_of, contents, is_safe
 from adapters.github.refusals import TokenHints
 from adapters.github.transport import TIMEOUT_S, new_session
 from schemas.errors import HostError, HostUnavailable, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from adapters.github.answers import Json
 
 DEADLINE_S = 6.0
 """Seconds for one question. A reader waits for it."""
@@ -97,7 +99,28 @@ class GitHubSignIn:
         )  # fmt: skip
         return Person(calls)
 
+    def refusal(self, callback: str) -> str:
+        """Returns the error, as OAuth names it, with which GitHub answers a code that can't be right.
+
+        It tells whether client id, client secret and callback are known. Raises HostUnavailable.
+        """
+        found = self._answer({"code": "0" * 20, "redirect_uri": callback})
+        return answers.optional(found, "error") or "" if found is not None else ""
+
     def _ask(self, form: Mapping[str, str]) -> UserTokens:
+        found = self._answer(form)
+        # GitHub answers 200 for a refusal too, with the reason under `error`.
+        if found is None or not _is_token(found.get("access_token")):
+            raise SignInRefused("GitHub gave no token for this sign-in", hint="sign in again")
+        lasts, refresh = found.get("expires_in"), found.get("refresh_token")
+        return UserTokens(
+            access=str(found["access_token"]),
+            refresh=refresh if isinstance(refresh, str) and _is_token(refresh) else None,
+            expires_at=self._clock() + lasts if isinstance(lasts, int) else None,
+        )
+
+    def _answer(self, form: Mapping[str, str]) -> Json | None:
+        """Asks for tokens. Returns ``None`` for anything but an object."""
         import requests
 
         secret = {"client_id": self._client_id, "client_secret": self._client_secret}
@@ -118,15 +141,7 @@ class GitHubSignIn:
             found: JsonValue = answer.json()
         except ValueError:
             found = None
-        # GitHub answers 200 for a refusal too, with the reason under `error`.
-        if answer.status_code != 200 or not isinstance(found, dict) or not _is_token(found.get("access_token")):
-            raise SignInRefused("GitHub gave no token for this sign-in", hint="sign in again")
-        lasts, refresh = found.get("expires_in"), found.get("refresh_token")
-        return UserTokens(
-            access=str(found["access_token"]),
-            refresh=refresh if isinstance(refresh, str) and _is_token(refresh) else None,
-            expires_at=self._clock() + lasts if isinstance(lasts, int) else None,
-        )
+        return found if answer.status_code == 200 and isinstance(found, dict) else None
 
 
 def _is_token(value: JsonValue) -> bool:
@@ -166,12 +181,17 @@ class Person:
 
     def file(self, full_name: str, path: str, commit: str) -> bytes | None:
         """Returns a file of a commit; ``None`` for one that isn't there, is no regular file, or has over a megabyte."""
-        # The path comes from a repository: it must not lead to another address.
-        if any(part in ("", ".", "..") for part in path.split("/")):
-            return None
-        try:
-            row = self._calls.get(f"/repos/{full_name}/contents/{quote(path)}", ref=commit)
-        except NotFound:
-            return None
-        content = row.get("content") if isinstance(row, dict) and row.get("encoding") == "base64" else None
-        return base64.b64decode(content) if isinstance(content, str) else None
+        return content_of(contents(self._calls, f"/repos/{full_name}", path, commit)) if is_safe(path) else None
+
+    def may_propose(self, installation_id: int) -> bool:
+        """Returns whether an installation lets the App's people write contents and open pull requests."""
+        for row in self._calls.pages("/user/installations", "installations"):
+            one = an_object(row)
+            if one.get("id") == installation_id:
+                granted = answers.words(one.get("permissions") or {})
+                return all(granted.get(name) == "write" for name in ("contents", "pull_requests"))
+        return False
+
+    def proposals(self, full_name: str) -> Proposals:
+        """Returns a repository in which the person may open pull requests."""
+        return Proposals(self._calls, full_name)

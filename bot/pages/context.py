@@ -40,6 +40,8 @@ class Facts:
     """GitHub, for links."""
     repository_usd: Decimal | None = None
     day_usd: Decimal | None = None
+    public_url: str | None = None
+    """This site, for links from GitHub; ``None`` for a local one."""
     rows: tuple[tuple[str, str, str], ...] = ()
     """The operator's settings: name, value, where it comes from."""
 

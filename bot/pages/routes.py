@@ -46,7 +46,7 @@ ROUTES = (
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
-    PageRoute(f"{CASE}/protect", protect),
+    PageRoute(f"{CASE}/protect", protect, form=True),
     PageRoute(f"{CASE}/add", add, form=True),
     PageRoute(LINEAGE, lineage),
     PageRoute(f"{LINEAGE}/compare", compare),
