@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -73,6 +72,13 @@ def serve_local(settings: LocalSettings, stream: TextIO) -> bool:
     from bot.telemetry.logs import start_logs
 
     start_logs(stream, ())
+    # Nothing is created there: it may be the wrong folder.
+    if settings.data is not None and not (settings.data / "bot.sqlite3").exists():
+        raise UsageError(
+            f"{settings.data} holds no records of a bot",
+            where=names.DATA.name,
+            hint=f"set {names.DATA.name} to the bot's data folder, or {names.DATABASE_URL.name} to its database",
+        )
     listening = listen(settings.host, settings.port)
     records = Records(settings.database_url)
     try:
@@ -101,10 +107,11 @@ def export(scorecards: Sequence[Path], folder: Path, full_name: str, server_url:
             runs = keep_scorecards(records, scorecards, full_name)
             if not runs:
                 raise UsageError("no scorecard.json found", hint="name one, or a folder that has some")
-            pages = Export(records, folder, server_url, datetime.now(UTC)).write()
+            # As of the newest run: pages about old runs must not say that nothing happened lately.
+            pages = Export(records, folder, server_url, runs[-1]).write()
         finally:
             records.close()
-    stream.write(f"{plural(pages, 'page')} about {plural(runs, 'run')}: {folder / 'index.html'}\n")
+    stream.write(f"{plural(pages, 'page')} about {plural(len(runs), 'run')}: {folder / 'index.html'}\n")
 
 
 async def _until_stopped(app: FastAPI, listening: socket.socket) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import String, cast, func, or_
 from sqlalchemy import select as columns
 from sqlmodel import col, select
 
@@ -29,10 +29,12 @@ from bot.store.tables import (
 )
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
 from schemas.effects import EffectResult
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from bot.store.database import Database
 
+BAD = [status.value for status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)]
 SHOWN = 20
 """Most rows of one list of the home page."""
 
@@ -67,17 +69,21 @@ class HomeRecords:
         return [run_row(run, None) for run in runs]
 
     def failing_runs(self, ids: Collection[int], since: datetime) -> list[RunRow]:
-        """Returns the newest run of each pull request if its verdict doesn't pass, newest first."""
+        """Returns the newest run of each pull request if its verdict isn't good, newest first.
+
+        In mode ``inform``, such a verdict passes all the same.
+        """
         here = (col(Runs.repository_id).in_(list(ids)), col(Runs.kind) == RunKind.PULL_REQUEST.value)
         newest = (
             select(func.max(Runs.sequence))
             .where(*here, col(Runs.opened_at) >= since, col(Runs.state) != RunState.CANCELLED.value)
-            .group_by(col(Runs.repository_id), col(Runs.number))
+            # Runs of the Action have no number here.
+            .group_by(col(Runs.repository_id), func.coalesce(cast(col(Runs.number), String), col(Runs.head_sha)))
         )
         of = (
             select(Runs, Verdicts)
             .join(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
-            .where(col(Runs.sequence).in_(newest), col(Verdicts.passes).is_(False))
+            .where(col(Runs.sequence).in_(newest), or_(col(Verdicts.passes).is_(False), col(Verdicts.status).in_(BAD)))
             .options(*WITHOUT_DOCUMENTS)
             .order_by(col(Runs.sequence).desc())
             .limit(SHOWN)

@@ -40,6 +40,16 @@ def test_each_reader_gets_exactly_what_github_lets_them_see(web, staged):
     assert tried == 6 * sum("{repository" in route.path for route in ROUTES)
 
 
+def test_an_unknown_address_is_a_page_for_browsers_and_json_for_programs(web):
+    browser, page = web.browser(), {"accept": "text/html,*/*;q=0.8"}
+    for address, status in (("/nothing", 404), ("/repositories/abc", 404), ("/logout", 405)):
+        answer = browser.get(address, headers=page)
+        assert (answer.status_code, NOT_FOUND in answer.text) == (status, True)
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert browser.get(address).json()["detail"]
+    assert browser.get("/api/nothing", headers=page).json() == {"detail": "Not Found"}
+
+
 def test_lists_over_repositories_hold_only_those_that_the_reader_sees(web):
     eve, tom = web.signed_in("eve"), web.signed_in("tom")
     for address in ("/", "/organizations/acme"):
