@@ -54,14 +54,24 @@ def facts_of(settings: Settings) -> Facts:
     """Returns what pages show of the operator's settings. No secret is among them."""
     caps = settings.caps
     rows = (
-        ("Cap of a run", usd(caps.run), names.RUN_USD.name),
-        ("Cap of a repository and day", usd(caps.repository), names.REPOSITORY_USD.name),
-        ("Cap of a day", usd(caps.day), names.DAY_USD.name),
-        ("Texts are kept for", f"{settings.keep_texts_days} days", names.KEEP_TEXTS.name),
-        ("Pull requests measured at once", str(settings.concurrency), names.RUNS.name),
+        ("Cap of a run", usd(caps.run), _source(names.RUN_USD, caps.run)),
+        ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
+        ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
+        ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
+        ("Pull requests measured at once", str(settings.concurrency), _source(names.RUNS, settings.concurrency)),
     )
-    public = settings.site.public_url if settings.site else None
-    return Facts(settings.server_url, caps.repository, caps.day, public, rows)
+    return Facts(
+        settings.server_url,
+        run_usd=caps.run,
+        repository_usd=caps.repository,
+        day_usd=caps.day,
+        public_url=settings.site.public_url if settings.site else None,
+        rows=rows,
+    )
+
+
+def _source(variable: names.Variable, value: object) -> str:
+    return f"{variable.name}, default" if variable.default.strip("`") == str(value) else variable.name
 
 
 def serve_local(settings: LocalSettings, stream: TextIO) -> bool:

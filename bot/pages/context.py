@@ -38,6 +38,8 @@ class Facts:
 
     server_url: str
     """GitHub, for links."""
+    run_usd: Decimal | None = None
+    """The operator's caps."""
     repository_usd: Decimal | None = None
     day_usd: Decimal | None = None
     public_url: str | None = None

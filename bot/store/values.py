@@ -17,6 +17,8 @@ APPROVE = "approve"
 """The audited action that overrides the verdict of one content."""
 APPROVE_RUN = "approve_run"
 """The audited action that approves a run of a fork's head."""
+REVIEW = "review"
+"""The audited action of an approving review that cleared a verdict."""
 MOST_TRIES = 8
 """After so many failed tries a delivery has failed."""
 
@@ -174,7 +176,7 @@ class AuditEntry(Value):
     role: str
     """At that time."""
     action: str
-    """The command, such as ``approve``."""
+    """The command, such as ``approve``, or ``review``."""
     permitted: bool = True
     reason: str = ""
     head_sha: str | None = None

@@ -11,7 +11,7 @@ from bot.pages.context import Page
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.filters import KEYS, case_filter, case_filters
 from bot.pages.views.matrix import matrix
-from bot.store.values import APPROVE
+from bot.store.values import APPROVE, REVIEW
 from engine.render.figures import plural
 from engine.render.signs import verdict_words
 
@@ -75,7 +75,7 @@ def run(context: Context) -> Page | None:
         "more_rows": more if len(rows) > start + ROWS else None,
         "selected": selected,
         "github": context.github,
-        "overrides": [one for one in page.audit if one.action == APPROVE and one.permitted],
+        "approvals": [one for one in page.audit if one.action in (APPROVE, REVIEW) and one.permitted],
     }
     title = f"{heading}: {repo.full_name}, run {sequence}"
     return Page("run", title, values, (*of_repository(repo), (f"Run {sequence}", None)))

@@ -1,0 +1,14 @@
+"""A prompt's history says who accepted what, and why."""
+
+import re
+
+
+def test_reviews_and_overrides_are_in_the_history_with_reason_and_commit(web, staged):
+    lineage = next(one.id for one in staged.lineage_rows(11) if one.name == "support-triage")
+    text = web.signed_in("ada").get(f"/repositories/11/lineages/{lineage}?all=1").text
+    listed = re.sub(r"<[^>]+>", "", text.partition("Approvals ")[2])
+    assert re.search(r"#104: mia \(maintain\) overrode the verdict of [0-9a-f]{7}, .*: “support checks", listed)
+    assert re.search(
+        r"#102: mia \(write\) accepted it in a review of [0-9a-f]{7}, .*: The pull request changes", listed
+    )
+    assert "please" not in listed, "a refused command approves nothing"
