@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bot.runs.experiments import on_models
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
-    from bot.store.values import Measured, RepositoryRef
+    from bot.store.values import ExperimentRequest, Measured, RepositoryRef
+    from engine.planning.prepared import Prepared
     from engine.runner.access import Access
     from engine.runner.preparation import Preparation
     from schemas.case_texts import CaseTexts
@@ -60,6 +62,12 @@ class Evaluation(Protocol):
 
     def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> Preparation[Evaluated]:
         """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    def prepare_experiment(
+        self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
+    ) -> Preparation[Evaluated]:
+        """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -116,8 +124,6 @@ class LiveEvaluation:
 
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
         """
-        from adapters.prices import GenaiPrices
-        from adapters.scorer.client import IsolatedScorers
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(pull_request.commits)
@@ -125,11 +131,30 @@ class LiveEvaluation:
             return detection, changed_paths(tree, pull_request, detection.merge)
 
         detection, changes = self.sources.read(repo, read)
+        prepared = self._planned(pull_request, detection)
+        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+
+    def prepare_experiment(
+        self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
+    ) -> RunPreparation:
+        """Plans a prompt of one commit on the requested models. Raises as ``prepare``, and ConfigError for a request
+        that the commit doesn't fit."""
+
+        def read(tree: RemoteRepository) -> Detection:
+            tree.fetch(pull_request.commits)
+            return look(tree, pull_request, only=[request.lineage], alone=True)
+
+        prepared = self._planned(pull_request, on_models(self.sources.read(repo, read), request))
+        return RunPreparation(prepared, content_digest(prepared, ()), FORK_NOTICE, repo, self)
+
+    def _planned(self, pull_request: PullRequest, detection: Detection) -> Prepared:
+        from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
+
         # Of this run alone, so that no repository's slow scorer holds up another's. The plan keeps it.
         scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
         with closing(_renderer(pull_request.trust)) as renderer:
-            prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
-        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+            return plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.

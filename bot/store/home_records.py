@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from bot.store.database import Database
 
 BAD = [status.value for status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)]
+_OF_CHANGES = (
+    select(Runs.sequence)
+    .where(col(Runs.sequence) == col(Experiments.run_sequence), col(Runs.kind) != RunKind.EXPERIMENT.value)
+    .exists(),
+)
+"""Experiments on pages may have few cases by intention."""
 SHOWN = 20
 """Most rows of one list of the home page."""
 
@@ -119,7 +125,7 @@ class HomeRecords:
         """Returns prompts whose newest experiment had too few cases, the smallest first."""
         newest = (
             select(func.max(Experiments.id))
-            .where(col(Experiments.repository_id).in_(list(ids)))
+            .where(col(Experiments.repository_id).in_(list(ids)), *_OF_CHANGES)
             .group_by(col(Experiments.lineage_id))
         )
         of = (
@@ -147,7 +153,7 @@ class HomeRecords:
         """Returns the run, the id and the model of a prompt's newest experiment with cases."""
         with self._database.reading() as session:
             of = select(Experiments.run_sequence, Experiments.id, Experiments.model).where(
-                col(Experiments.lineage_id) == lineage_id
+                col(Experiments.lineage_id) == lineage_id, *_OF_CHANGES
             )
             of = of.where(select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists())
             found = session.exec(of.order_by(col(Experiments.id).desc()).limit(1)).first()

@@ -36,6 +36,7 @@ from bot.store.tables import (
     TestSetSnapshots,
     Verdicts,
 )
+from bot.store.values import RunKind
 from schemas.scorecard import Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -222,8 +223,11 @@ def _overview(kept: Verdicts | None) -> Scorecard | None:
         return None
 
 
-def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False) -> Any:
-    """Selects experiments of a prompt, newest first, with run, verdict, overall result and whether it was merged."""
+def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False, experiments: bool = False) -> Any:
+    """Selects experiments of a prompt, newest first, with run, verdict, overall result and whether it was merged.
+
+    ``experiments``: also those that a person asked for on a page. They bring no version.
+    """
     later = aliased(Experiments)
     # A version was merged if a run took it as its baseline.
     taken = select(later.id).where(
@@ -242,6 +246,8 @@ def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False) -> A
         # An unchanged prompt is its own baseline: such a run brought no version.
         changed = col(Experiments.baseline_digest).is_distinct_from(col(Experiments.candidate_digest))
         of = of.where(taken.exists(), changed, col(Verdicts.on_default).is_not(False))
+    if not experiments:
+        of = of.where(col(Runs.kind) != RunKind.EXPERIMENT.value)
     if bounds.before is not None:
         of = of.where(col(Experiments.id) < bounds.before)
     of = of.options(without(Experiments.record), *WITHOUT_DOCUMENTS)

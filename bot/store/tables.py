@@ -101,6 +101,9 @@ class Runs(Table, table=True):
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
     shown_at: datetime | None = Field(default=None, sa_type=Instant)
+    request: str | None = Field(default=None, sa_type=Words)
+    """``ExperimentRequest`` as JSON."""
+    progress: str | None = Field(default=None, sa_type=Words)
 
 
 class Verdicts(Table, table=True):

@@ -54,6 +54,8 @@ class RunKind(StrEnum):
     PULL_REQUEST = "pull_request"
     QUEUE = "queue"
     """A merge commit of the merge queue."""
+    EXPERIMENT = "experiment"
+    """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
 
 
 class RunState(StrEnum):
@@ -72,6 +74,16 @@ class RunState(StrEnum):
     def is_open(self) -> bool:
         """Whether the run is unfinished."""
         return self in (RunState.QUEUED, RunState.RUNNING)
+
+
+class ExperimentRequest(Value):
+    """What a person wants to measure: a prompt of the default branch, on models that its configuration names."""
+
+    lineage: str
+    models: tuple[str, ...] = Field(min_length=1)
+    slice: str | None = None
+    """Only the cases of this slice."""
+    by: str
 
 
 class Run(Value):
@@ -103,6 +115,10 @@ class Run(Value):
     ended_at: AwareDatetime | None
     shown_at: AwareDatetime | None
     """When its verdict was first shown on GitHub."""
+    request: ExperimentRequest | None = None
+    """Of an experiment."""
+    progress: str | None = None
+    """The newest line of progress of an experiment."""
 
     @property
     def repo(self) -> RepositoryRef:
