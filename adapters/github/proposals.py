@@ -66,7 +66,10 @@ class Proposals:
         if not is_safe(path):
             return None
         branch = text(an_object(self._calls.get(self._at)), "default_branch")
-        tip = an_object(self._calls.get(f"{self._at}/git/ref/heads/{quote(branch)}"))
+        try:
+            tip = an_object(self._calls.get(f"{self._at}/git/ref/heads/{quote(branch)}"))
+        except NotFound:  # an empty repository
+            return None
         commit = text(an_object(tip.get("object")), "sha")
         row = self._contents(path, commit)
         data = content_of(row)

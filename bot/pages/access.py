@@ -57,6 +57,11 @@ class Visitor(Protocol):
         """Returns a file of a commit as the reader sees it; ``None`` if there is none. Blocks. Raises HostError."""
         ...
 
+    def default_file(self, repo: RepositoryRef, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch as the reader sees it; ``None`` if there is none. Blocks. Raises
+        HostError and SignedOut."""
+        ...
+
     def proposer(self, repo: RepositoryRef) -> Proposer | None:
         """Returns what opens pull requests; ``None`` for a reader without write access, or if the App may not write
         contents. Blocks. Raises HostError and SignedOut."""
@@ -76,6 +81,9 @@ class LocalVisitor:
         """Returns ``None``: all."""
 
     def file(self, repo: RepositoryRef, path: str, commit: str) -> None:
+        """Returns ``None``: a local reader has no GitHub token."""
+
+    def default_file(self, repo: RepositoryRef, path: str) -> None:
         """Returns ``None``: a local reader has no GitHub token."""
 
     def proposer(self, repo: RepositoryRef) -> None:

@@ -164,7 +164,8 @@ class Pages:
 
     def _html(self, status: int, made: Page, site: Site) -> Response:
         text = page(made.template, title=made.title, crumbs=made.crumbs, site=site, **made.values)
-        return Response(text, status, headers=HEADERS, media_type="text/html")
+        headers = HEADERS | ({} if made.refresh_s is None else {"refresh": str(made.refresh_s)})
+        return Response(text, status, headers=headers, media_type="text/html")
 
     async def _unknown(self, request: Request, error: Exception) -> Response:
         """Answers a browser with a page, and programs as FastAPI does."""

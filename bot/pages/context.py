@@ -91,3 +91,5 @@ class Page:
     title: str
     values: Mapping[str, object]
     crumbs: tuple[Crumb, ...] = ()
+    refresh_s: int | None = None
+    """Seconds after which a browser loads it again; ``None``: never."""

@@ -193,6 +193,10 @@ class Signed:
         """Returns a file as GitHub shows it to this person. Raises SignedOut."""
         return self._access.file(self._session, self._person, repo, path, commit)
 
+    def default_file(self, repo: RepositoryRef, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch as GitHub shows it to this person. Raises SignedOut."""
+        return self._access.asked(self._session, lambda: self._person().proposals(repo.full_name).file(path))
+
     def proposer(self, repo: RepositoryRef) -> SignedProposer | None:
         """Returns what opens pull requests in this person's name. Raises SignedOut."""
         may = self._access.may_propose(self._session, self._person, repo)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from bot.pages.access import Role
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import lineage_tabs, of_repository
@@ -65,6 +66,9 @@ def models(context: Context) -> Page | None:
         "shares": [[scores[n].mean for _, scores in metrics] for n in range(len(rows[:DRAWN]))],
         "github": context.github,
         "alpha": ALPHA,
+        "experiment": f"{addresses.lineage(at, lineage_id)}/experiment"
+        if context.visitor.role(repo) >= Role.WRITE
+        else None,
     }
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Models", None))
     return Page("models", f"{page.name}: models", values, crumbs)

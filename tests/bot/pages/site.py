@@ -18,6 +18,7 @@ from bot.pages.sign_in import CALLBACK, SignIn
 from tests.bot.pages.stage import NOW
 
 PUBLIC = "https://verdict.example.com"
+FROM_US = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
 READING = {"contents": "read", "pull_requests": "write"}
 WRITING = {"contents": "write", "pull_requests": "write"}
 
@@ -68,7 +69,7 @@ class Site:
         return client
 
 
-def site(records, github, names, *, clock=None, public=PUBLIC, installation=7, permissions=READING) -> Site:
+def site(records, github, names, *, clock=None, public=PUBLIC, installation=7, permissions=READING, facts=None) -> Site:
     """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles.
 
     ``installation`` is its number."""
@@ -88,7 +89,7 @@ def site(records, github, names, *, clock=None, public=PUBLIC, installation=7, p
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = GitHubAccess(records, sign_in, clock, public)
-    pages = Pages(records, access, Facts(github.server_url, public_url=public), clock)
+    pages = Pages(records, access, facts or Facts(github.server_url, public_url=public), clock)
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
     return Site(web, github, records, clock, public + CALLBACK)

@@ -2,12 +2,14 @@
 
 import re
 
+from bot.pages.access import Role
 from bot.pages.application import NOT_FOUND
 from bot.pages.routes import ROUTES
+from tests.bot.pages.site import FROM_US
 
 
-def addresses(staged, repository):
-    """One address of each route that exists in this repository."""
+def addresses(staged, repository, role=Role.MAINTAIN):
+    """One address of each route that exists in this repository for such a reader."""
     pages = [staged.run_page(repository, one.run.sequence) for one in staged.run_rows(repository)]
     page = next(page for page in pages if page.has_cases)
     run = page.run.sequence
@@ -15,29 +17,38 @@ def addresses(staged, repository):
         "repository": repository, "run": run, "experiment": page.experiments[0].id, "position": 0,
         "lineage": page.experiments[0].lineage_id, "owner": "acme",
     }  # fmt: skip
-    for route in ROUTES:
+    for route in (one for one in ROUTES if one.role <= role):
         path = re.sub(r"\{(\w+)(?::int)?\}", lambda found: str(numbers[found[1]]), route.path)
         both = f"?from={numbers['experiment']}&to={numbers['experiment']}" if path.endswith("compare") else ""
         yield route, path + both
 
 
 def test_each_reader_gets_exactly_what_github_lets_them_see(web, staged):
-    readers = {login: web.signed_in(login) for login in ("ada", "eve", "mia", "tom")}
-    # For each repository: who reads it, who reads only the other, and who reads none.
-    asked = {11: {"ada": 200, "eve": 404, "tom": 404}, 12: {"eve": 200, "ada": 404, "tom": 404}}
+    readers = {login: web.signed_in(login) for login in ("ada", "eve", "mia", "tom", "wes")}
+    # For each repository: who may read it or write there, and who reads only the other, or none.
+    nobody = Role.NONE
+    asked = {
+        11: {"ada": Role.READ, "wes": Role.WRITE, "mia": Role.MAINTAIN, "eve": nobody, "tom": nobody},
+        12: {"eve": Role.READ, "mia": Role.MAINTAIN, "ada": nobody, "wes": nobody, "tom": nobody},
+    }
     tried = 0
-    for repository, answers in asked.items():
+    for repository, roles in asked.items():
         for route, address in addresses(staged, repository):
             assert web.browser().get(address).headers["location"].startswith("/login?to=%2F"), address
             if "{repository" not in route.path:
                 continue
-            for login, status in answers.items():
+            for login, role in roles.items():
+                status = 200 if role >= route.role else 404
                 answer = readers[login].get(address)
                 assert answer.status_code == status, (login, address)
                 assert (NOT_FOUND in answer.text) == (status == 404)
+                if route.form:
+                    sent = readers[login].post(address, data={"x": "y"}, headers=FROM_US)
+                    assert sent.status_code == status, (login, address)
+                    for headers in ({}, {"origin": "https://evil.example"}):
+                        assert readers[login].post(address, data={"x": "y"}, headers=headers).status_code == 403
                 tried += 1
-        assert readers["mia"].get(f"/repositories/{repository}").status_code == 200, "maintains both"
-    assert tried == 6 * sum("{repository" in route.path for route in ROUTES)
+    assert tried == 10 * sum("{repository" in route.path for route in ROUTES)
 
 
 def test_an_unknown_address_is_a_page_for_browsers_and_json_for_programs(web):

@@ -8,10 +8,9 @@ import pytest
 
 from adapters.github.sign_in import GitHubSignIn
 from bot.store.page_values import CaseFilter
-from tests.bot.pages.site import PUBLIC, WRITING
+from tests.bot.pages.site import FROM_US, WRITING
 
 pytestmark = pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
-FROM_US = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
 
 
 @pytest.fixture
