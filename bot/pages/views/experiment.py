@@ -116,7 +116,7 @@ def _choice(name: str, config: Config, costs: Mapping[str, Decimal], cases: int,
     model = config.models[name]
     price = _price(model)
     if price is None:
-        return ModelChoice(name, model.model, False, "no known price: add one under models:", False, "")
+        return ModelChoice(name, model.model, False, "no known price; add one in the configuration", False, "")
     shown = f"{usd(price.input)} in, {usd(price.output)} out"
     bounds = _per_1000(name, price, config, costs)
     cost = "unknown" if bounds is None else _range([one * cases / 1_000 for one in bounds])

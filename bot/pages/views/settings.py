@@ -42,8 +42,15 @@ def settings(context: Context) -> Page:
     for one, of in list(zip(card.lineages, page.experiments, strict=False))[:30] if card and page else ():
         gate = context.records.gate(of.id)
         rows_of_gate = [("Gate", "not kept for this run", NONE)] if gate is None else list(gate_rows(gate))
-        groups.append((one.lineage, one.model, _of_lineage(one) + rows_of_gate))
-    groups.append(("Operator", "the same for every repository", list(context.facts.rows)))
+        made = _of_lineage(one) + rows_of_gate
+        name, models, before = groups[-1]
+        # Models of a prompt usually share one policy.
+        if (name, before) == (one.lineage, made):
+            groups[-1] = (name, f"{models}, {one.model}", made)
+        else:
+            groups.append((one.lineage, one.model, made))
+    if context.facts.rows:
+        groups.append(("Operator", "the same for every repository", list(context.facts.rows)))
     values = {"tabs": repository_tabs(repo, "Settings"), "groups": groups}
     return Page("settings", repo.full_name, values, (*of_repository(repo), ("Settings", None)))
 

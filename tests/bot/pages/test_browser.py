@@ -175,8 +175,8 @@ def test_a_person_opens_a_pull_request_and_starts_an_experiment_by_keyboard(brow
 
     def pressed(page, name):
         page.get_by_role("button", name=name).focus()
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
 
     with FakeGitHub(tmp_path) as github:
         people = [("acme/shop", 11, {"wes": "write"})]
@@ -209,6 +209,7 @@ def test_a_person_opens_a_pull_request_and_starts_an_experiment_by_keyboard(brow
             pressed(page, "Start the experiment")
             checked(page)
             page.get_by_role("status").get_by_role("link").click()
+            page.get_by_role("link", name="Stop reloading").click()
             assert page.get_by_role("heading", name="support-triage on 2 models").count() == 1
             checked(page)
             assert page.goto(f"{address}/nothing").status == 404

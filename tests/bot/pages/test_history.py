@@ -9,6 +9,6 @@ def test_reviews_and_overrides_are_in_the_history_with_reason_and_commit(web, st
     listed = re.sub(r"<[^>]+>", "", text.partition("Approvals ")[2])
     assert re.search(r"#104: mia \(maintain\) overrode the verdict of [0-9a-f]{7}, .*: “support checks", listed)
     assert re.search(
-        r"#102: mia \(write\) accepted it in a review of [0-9a-f]{7}, .*: The pull request changes", listed
+        r"#102: mia \(write\) accepted the verdict in a review of [0-9a-f]{7}, .*: The pull request changes", listed
     )
     assert "please" not in listed, "a refused command approves nothing"
