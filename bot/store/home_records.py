@@ -12,6 +12,7 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.audit import entries
+from bot.store.case_records import decided
 from bot.store.page_records import WITHOUT_DOCUMENTS, run_row
 from bot.store.page_values import RunRow, SmallTestSet, SpentInMonth
 from bot.store.runs import OPEN, with_names
@@ -39,6 +40,7 @@ _OF_CHANGES = (
     select(Runs.sequence)
     .where(col(Runs.sequence) == col(Experiments.run_sequence), col(Runs.kind) != RunKind.EXPERIMENT.value)
     .exists(),
+    decided(),
 )
 """Experiments on pages may have few cases by intention."""
 SHOWN = 20

@@ -13,7 +13,7 @@ from sqlalchemy import func
 from sqlalchemy import select as columns
 from sqlmodel import col
 
-from bot.store.case_records import PASSES
+from bot.store.case_records import PASSES, decided
 from bot.store.tables import CaseResults, Comparisons, Experiments, Lineages
 from schemas.experiments import ExperimentRecord
 from schemas.gate_config import GateConfig
@@ -60,6 +60,7 @@ class ModelRecords:
                 col(Lineages.repository_id) == repository_id,
                 col(Experiments.lineage_id) == lineage_id,
                 with_cases.exists(),
+                decided(),
             )
             .group_by(col(Experiments.model))
             .order_by(func.max(col(Experiments.id)).desc())

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from bot.store.audit import entries
 from bot.store.case_records import without_cases
+from bot.store.documents import read_text
 from bot.store.page_values import (
     KeptVersion,
     LineagePage,
@@ -81,7 +82,8 @@ class PageRecords:
             of = select(Experiments, Lineages).join(Lineages, col(Lineages.id) == col(Experiments.lineage_id))
             of = of.where(col(Experiments.run_sequence) == sequence).order_by(col(Experiments.id))
             of = of.options(without(Experiments.record))
-            experiments = session.exec(of).all()
+            # Without a verdict they may be half-written.
+            experiments = session.exec(of).all() if kept else []
             ids = [experiment.id for experiment, _ in experiments]
             cases = session.exec(select(CaseResults.position).where(col(CaseResults.experiment_id).in_(ids)).limit(1))
             (run,) = with_names(session, [row])
@@ -218,7 +220,7 @@ def _overview(kept: Verdicts | None) -> Scorecard | None:
     if kept is None:
         return None
     try:
-        return without_cases(Scorecard.model_validate_json(kept.overview or kept.scorecard or ""))
+        return without_cases(Scorecard.model_validate_json(kept.overview or read_text(kept.scorecard)))
     except ValidationError:
         return None
 

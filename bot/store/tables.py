@@ -120,6 +120,7 @@ class Verdicts(Table, table=True):
     cost_usd: Decimal = Field(sa_type=Money)
     judge_cost_usd: Decimal = Field(sa_type=Money)
     scorecard: str | None = Field(sa_type=Text)
+    """JSON, as ``bot.store.documents`` keeps it."""
     kept_at: datetime = Field(sa_type=Instant)
     overview: str | None = Field(default=None, sa_type=Text)
     """The scorecard without its cases, for pages. ``None`` for runs before pages."""

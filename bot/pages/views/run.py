@@ -69,13 +69,11 @@ def run(context: Context) -> Page | None:
     start = context.number("prompts") or 0
     more = with_query(addresses.run(repo.repository_id, sequence), {"prompts": start + ROWS})
     heading = _heading(page)
-    base, open_now = addresses.run(repo.repository_id, sequence), page.run.state.is_open
-    # Only on request: a page that loads itself again disturbs people who read it with a screen reader.
-    follows = open_now and context.query.get("follow") == "1"
+    follows, follow = _follow(context, page)
     values = {
         "page": page,
         "follows": follows,
-        "follow": None if not open_now else base if follows else with_query(base, {"follow": 1}),
+        "follow": follow,
         "leaderboard": _leaderboard(page),
         "heading": heading,
         "rows": rows[start : start + ROWS],
@@ -87,6 +85,16 @@ def run(context: Context) -> Page | None:
     title = f"{heading}: {repo.full_name}, run {sequence}"
     crumbs = (*of_repository(repo), (f"Run {sequence}", None))
     return Page("run", title, values, crumbs, refresh_s=FOLLOW_S if follows else None)
+
+
+def _follow(context: Context, page: RunPage) -> tuple[bool, str | None]:
+    """Returns whether the page loads itself again, and the link that changes this. Neither once the run has ended."""
+    if not page.run.state.is_open:
+        return False, None
+    base = addresses.run(page.run.repository_id, page.run.sequence)
+    # Only on request: it disturbs people who read with a screen reader.
+    follows = context.query.get("follow") == "1"
+    return follows, base if follows else with_query(base, {"follow": 1})
 
 
 def _leaderboard(page: RunPage) -> str | None:
