@@ -45,6 +45,14 @@ class UserTokens(NamedTuple):
     expires_at: float | None
 
 
+class Held(NamedTuple):
+    """What a person may do in a repository, and its present name."""
+
+    level: str | None
+    """The highest of admin, maintain, push, triage and pull."""
+    full_name: str
+
+
 class GitHubSignIn:
     """The App as an OAuth client. ``server_url`` is where people are on GitHub, an Enterprise Server too."""
 
@@ -158,8 +166,8 @@ class Person:
         """Returns the person's login."""
         return answers.text(an_object(self._calls.get("/user")), "login")
 
-    def permission(self, repository_id: int, full_name: str) -> str | None:
-        """Returns the highest of admin, maintain, push, triage and pull; ``None`` for a repository they don't see."""
+    def held(self, repository_id: int, full_name: str) -> Held | None:
+        """Returns what the person may do in a repository; ``None`` for one that they don't see by this name."""
         try:
             row = an_object(self._calls.get(f"/repos/{full_name}"))
         except NotFound:
@@ -168,16 +176,23 @@ class Person:
         if row.get("id") != repository_id:
             return None
         held = row.get("permissions")
-        return next((level for level in LEVELS if isinstance(held, dict) and held.get(level) is True), None)
+        level = next((level for level in LEVELS if isinstance(held, dict) and held.get(level) is True), None)
+        return Held(level, answers.text(row, "full_name"))
 
-    def repositories(self) -> frozenset[int]:
-        """Returns the repositories with the App that the person may read."""
-        found: set[int] = set()
+    def repositories(self) -> dict[int, str]:
+        """Returns the names of the repositories with the App that the person may read, by id."""
+        found: dict[int, str] = {}
         for row in self._calls.pages("/user/installations", "installations"):
-            number = answers.number(an_object(row), "id")
-            rows = self._calls.pages(f"/user/installations/{number}/repositories", "repositories")
-            found |= {answers.number(an_object(one), "id") for one in rows}
-        return frozenset(found)
+            found |= self.repositories_of(answers.number(an_object(row), "id"))
+        return found
+
+    def repositories_of(self, installation_id: int) -> dict[int, str]:
+        """Returns those of one installation; none for one that the person has no access to."""
+        try:
+            rows = self._calls.pages(f"/user/installations/{installation_id}/repositories", "repositories")
+        except NotFound:
+            return {}
+        return {answers.number(row, "id"): answers.text(row, "full_name") for row in map(an_object, rows)}
 
     def file(self, full_name: str, path: str, commit: str) -> bytes | None:
         """Returns a file of a commit; ``None`` for one that isn't there, is no regular file, or has over a megabyte."""

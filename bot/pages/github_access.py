@@ -124,12 +124,11 @@ class GitHubAccess:
 
     def role(self, session: str, person: Callable[[], Person], repo: RepositoryRef) -> Role:
         """Returns a person's role, at most ``RIGHTS_S`` seconds old."""
-        key = (session, repo.repository_id)
-        return self._cached(self._rights, key, lambda: _role(person().permission(repo.repository_id, repo.full_name)))
+        return self._cached(self._rights, (session, repo.repository_id), lambda: self._role(person(), repo))
 
     def repositories(self, session: str, person: Callable[[], Person]) -> frozenset[int]:
         """Returns the repositories that a person sees, at most ``RIGHTS_S`` seconds old."""
-        return self._cached(self._seen, (session, 0), lambda: person().repositories())
+        return self._cached(self._seen, (session, 0), lambda: self._renamed(person().repositories()))
 
     def may_propose(self, session: str, person: Callable[[], Person], repo: RepositoryRef) -> bool:
         """Returns whether a person may open pull requests through the App, as of ``RIGHTS_S`` seconds ago at most."""
@@ -165,13 +164,29 @@ class GitHubAccess:
         cache[key] = answer, now + RIGHTS_S
         return answer
 
+    def _role(self, person: Person, repo: RepositoryRef) -> Role:
+        held = person.held(repo.repository_id, repo.full_name)
+        if held is None:
+            # It may have another name by now, and the event about that may be late.
+            name = person.repositories_of(repo.installation_id).get(repo.repository_id, repo.full_name)
+            held = person.held(repo.repository_id, name) if name != repo.full_name else None
+        if held is None:
+            return Role.NONE
+        self._renamed({repo.repository_id: held.full_name})
+        return ROLES.get(held.level or "", Role.NONE)
+
+    def _renamed(self, names: Mapping[int, str]) -> frozenset[int]:
+        """Takes over the present names of the repositories that the bot knows. Returns the ids."""
+        for known in self._records.known_repositories(names):
+            name = names[known.repository_id]
+            if name != known.full_name:
+                renamed = known.model_copy(update={"full_name": name})
+                self._records.repository(renamed, self._clock.utc())
+        return frozenset(names)
+
     def person(self, tokens: UserTokens) -> Person:
         """Returns GitHub as a person sees it."""
         return self._github.person(tokens.access)
-
-
-def _role(level: str | None) -> Role:
-    return ROLES.get(level or "", Role.NONE)
 
 
 class Signed:

@@ -1,6 +1,9 @@
 """Who sees what: every route × every reader."""
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from bot.pages.access import Role
 from bot.pages.application import NOT_FOUND
@@ -59,6 +62,29 @@ def test_an_unknown_address_is_a_page_for_browsers_and_json_for_programs(web):
         assert "default-src 'self'" in answer.headers["content-security-policy"]
         assert browser.get(address).json()["detail"]
     assert browser.get("/api/nothing", headers=page).json() == {"detail": "Not Found"}
+
+
+@pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("address", ["/repositories/11", "/organizations/newco"])
+def test_a_renamed_repository_is_found_without_a_webhook(web, staged, address):
+    (app,) = web.github.apps.values()
+    ada, eve = web.signed_in("ada"), web.signed_in("eve")
+    moved = web.github.repositories.pop("acme/shop")
+    moved.full_name = "newco/store"
+    web.github.repositories["newco/store"] = moved
+    app.installations[7] = frozenset({"newco/store", "acme/secret"})
+    web.github.tokens = {
+        token: replace(one, repositories=app.installations[7]) for token, one in web.github.tokens.items()
+    }
+    try:
+        # Somebody else takes the old name.
+        web.github.repository("acme/shop", private=True, ada="admin", eve="admin").id = 99
+        answer = ada.get(address)
+        assert (answer.status_code, "newco/store" in answer.text) == (200, True)
+        assert staged.repository_by_id(11).full_name == "newco/store"
+        assert eve.get("/repositories/11").status_code == 404
+    finally:
+        staged.repository(staged.repository_by_id(11).model_copy(update={"full_name": "acme/shop"}), web.clock.utc())
 
 
 def test_lists_over_repositories_hold_only_those_that_the_reader_sees(web):
