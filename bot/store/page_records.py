@@ -288,6 +288,7 @@ def version_rows(session: Session, lineage_id: int, found: Sequence[Any]) -> lis
             cases=overall.cases if overall else None,
             slices=tuple(slices.get(experiment.id, ())[:SLICES]),
             cost_per_1000=experiment.candidate_per_1000,
+            latency_s=experiment.latency_s,
             version_id=versions.get(experiment.candidate_digest),
         )
         for experiment, run, verdict, overall, merged in found

@@ -198,6 +198,8 @@ class Experiments(Table, table=True):
     candidate_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     record: str | None = Field(default=None, sa_type=Text)
     """The experiment as ``engine.record`` writes it. It can be decided again."""
+    latency_s: float | None = None
+    """The candidate's median latency."""
 
 
 class Comparisons(Table, table=True):

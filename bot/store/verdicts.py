@@ -290,6 +290,7 @@ def _keep_experiment(session: Session, run: Runs, part: _Part, at: datetime) -> 
         baseline_per_1000=_amount(card.cost.baseline_per_1000 if card.cost else None),
         candidate_per_1000=_amount(card.cost.candidate_per_1000 if card.cost else None),
         record=part.record,
+        latency_s=card.latency.candidate_s if card.latency else None,
     )
     session.add(experiment)
     session.flush()

@@ -93,21 +93,11 @@ def _rows(context: Context, lineage_id: int) -> list[ModelRow]:
             one.cases,
             one.failures,
             addresses.experiment(at, version.run_sequence, version.experiment_id),
-            _latency(context, version),
+            version.latency_s,
         )
         for one in found
         if one.experiment_id in known
     ]
-
-
-def _latency(context: Context, version: VersionRow) -> float | None:
-    """Returns the candidate's median latency, which its run measured."""
-    page = context.records.run_page(context.repository.repository_id, version.run_sequence)
-    if page is None or page.overview is None:
-        return None
-    pairs = zip(page.overview.lineages, page.experiments, strict=False)
-    card = next((card for card, of in pairs if of.id == version.experiment_id), None)
-    return card.latency.candidate_s if card is not None and card.latency is not None else None
 
 
 def ranked(records: Records, rows: Sequence[ModelRow], compare: str) -> list[ModelRow]:
