@@ -127,7 +127,10 @@ def test_a_configuration_that_does_not_serve_is_said(web, page, files, said):
     assert '<form method="post" action="/repositories' not in answer.text
 
 
-def test_only_people_who_may_start_it_see_the_way(web, page):
+def test_only_people_who_may_start_it_see_the_way(web, staged, page):
+    ada = web.signed_in("ada")
+    sent = ada.post(page, data={"model.cheap": "on", "slice": ""}, headers=FROM_US)
+    assert (ada.get(page).status_code, sent.status_code, experiments(staged)) == (404, 404, [])
     models = page.replace("/experiment", "/models")
     assert page in web.signed_in("wes").get(models).text
     assert page not in web.signed_in("ada").get(models).text
