@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from bot.runs.experiment_models import with_figures
 from bot.store.async_records import AsyncRecords
 from bot.store.values import RunState
 from bot.telemetry.logs import logger
@@ -93,7 +94,12 @@ class ExperimentSteps:
             evaluated = await preparation.measure(report)
         finally:
             showing.cancel()
-        await self._keep(run, request, evaluated.scorecard, evaluated)
+        records = {one.model: one.record for one in evaluated.measured if one.record is not None}
+        cards = tuple(
+            with_figures(card, records[card.model]) if card.model in records else card
+            for card in evaluated.scorecard.lineages
+        )
+        await self._keep(run, request, evaluated.scorecard.model_copy(update={"lineages": cards}), evaluated)
 
     async def _keep(
         self, run: Run, request: ExperimentRequest, card: Scorecard, evaluated: Evaluated | None = None

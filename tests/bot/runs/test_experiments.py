@@ -53,6 +53,10 @@ def test_one_prompt_runs_on_every_model_and_github_hears_nothing(whole):
     models = whole.records.newest_of_models(run.repository_id, lineage)
     assert {one.experiment_id for one in models} == {one.id for one in page.experiments}
     assert all(one.cases for one in models)
+    rows = whole.records.experiment_rows(run.repository_id, lineage, tuple(one.id for one in page.experiments))
+    large, small = (rows[one.id] for one in page.experiments)
+    assert large.cost_per_1000 > 10 * small.cost_per_1000 > 0, "as their prices"
+    assert large.latency_s is not None
     assert whole.scene.repository.check_runs == whole.scene.repository.comments == []
     # It is no version of the prompt, and no test set is too small because of it.
     assert whole.records.lineage_page(run.repository_id, lineage, Bounds(), merged=False).versions == ()
