@@ -78,7 +78,7 @@ class InlineEvaluators:
         self._gates = gates
         asked = None if judge is None else [judge.provider, judge.origin, judge.model]
         settings = [[one.model_dump(mode="json") for one in evaluators], asked if self.asks else None]
-        self._version = f"inline-3-{digest_of(settings)[:16]}"
+        self._version = f"inline-4-{digest_of(settings)[:16]}"
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -176,7 +176,7 @@ class _BuiltIn:
         self._aspect = (one.uses or "").removeprefix("github/")
         anchors = dict(enumerate(_GRADES, start=1))
         rubric = Rubric(dimensions={self._aspect: Dimension(description=_BUILT_IN[self._aspect], anchors=anchors)})
-        self._judge = RubricJudge(rubric, judge, gates=False)
+        self._judge = RubricJudge(rubric, (judge,), gates=False)
 
     def problem(self, case: TestCase) -> Finding | None:
         if self._aspect == "similarity" and case.expected is None:

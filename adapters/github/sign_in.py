@@ -24,6 +24,8 @@ from schemas.errors import HostError, HostUnavailable, NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from requests import Session
+
     from adapters.github.answers import Json
 
 DEADLINE_S = 6.0
@@ -99,13 +101,10 @@ class GitHubSignIn:
 
     def person(self, token: str) -> Person:
         """Returns GitHub as the owner of ``token`` sees it."""
-        from github.Auth import Token
-
-        calls = Calls(
-            Token(token), api_url=self._api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, deadline_s=DEADLINE_S,
-            hints=HINTS, session=self._session, sleep=self._sleep,
+        return person_of(
+            token, api_url=self._api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, session=self._session,
+            sleep=self._sleep,
         )  # fmt: skip
-        return Person(calls)
 
     def refusal(self, callback: str) -> str:
         """Returns the error, as OAuth names it, with which GitHub answers a code that can't be right.
@@ -154,6 +153,25 @@ class GitHubSignIn:
 
 def _is_token(value: JsonValue) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LARGEST_TOKEN and value.isascii() and value.isprintable()
+
+
+def person_of(
+    token: str,
+    *,
+    api_url: str,
+    proxy: str | None,
+    ca_bundle: str | None,
+    session: Session,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Person:
+    """Returns GitHub as the owner of ``token`` sees it."""
+    from github.Auth import Token
+
+    calls = Calls(
+        Token(token), api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=DEADLINE_S, hints=HINTS,
+        session=session, sleep=sleep,
+    )  # fmt: skip
+    return Person(calls)
 
 
 class Person:

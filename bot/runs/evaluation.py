@@ -15,7 +15,7 @@ from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look
-from engine.planning.prepared import plan
+from engine.planning.prepared import plan as plan_experiments
 from engine.records.trend import with_trends
 from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.store.records import Records
     from bot.store.values import ExperimentRequest, Measured, RepositoryRef
-    from engine.planning.prepared import Prepared
     from engine.runner.access import Access
     from engine.runner.preparation import Preparation
     from schemas.case_texts import CaseTexts
@@ -68,6 +67,10 @@ class Evaluation(Protocol):
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
     ) -> Preparation[Evaluated]:
         """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
+        ...
+
+    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
+        """Plans changes that were found in another way than between two commits; spends nothing. Blocks."""
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -130,9 +133,11 @@ class LiveEvaluation:
             detection = look(tree, pull_request)
             return detection, changed_paths(tree, pull_request, detection.merge)
 
-        detection, changes = self.sources.read(repo, read)
-        prepared = self._planned(pull_request, detection)
-        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+        return self._planned(repo, pull_request, *self.sources.read(repo, read))
+
+    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
+        """Plans changes that were found in another way than between two commits; spends nothing."""
+        return self._planned(repo, pull_request, detection, ())
 
     def prepare_experiment(
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
@@ -144,17 +149,19 @@ class LiveEvaluation:
             tree.fetch(pull_request.commits)
             return look(tree, pull_request, only=[request.lineage], alone=True)
 
-        prepared = self._planned(pull_request, on_models(self.sources.read(repo, read), request))
-        return RunPreparation(prepared, content_digest(prepared, ()), FORK_NOTICE, repo, self)
+        return self.plan(repo, pull_request, on_models(self.sources.read(repo, read), request))
 
-    def _planned(self, pull_request: PullRequest, detection: Detection) -> Prepared:
+    def _planned(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, changes: Sequence[TreeChange]
+    ) -> RunPreparation:
         from adapters.prices import GenaiPrices
         from adapters.scorer.client import IsolatedScorers
 
         # Of this run alone, so that no repository's slow scorer holds up another's. The plan keeps it.
         scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
         with closing(_renderer(pull_request.trust)) as renderer:
-            return plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
+            prepared = plan_experiments(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
+        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.

@@ -38,6 +38,7 @@ class AsyncRecords(Threaded[Records]):
     open_run = in_thread(Records.open_run)
     open_runs = in_thread(Records.open_runs)
     run = in_thread(Records.run)
+    repository_by_id = in_thread(Records.repository_by_id)
     runs_of_head = in_thread(Records.runs_of_head)
     start = in_thread(Records.start)
     shown = in_thread(Records.shown)
@@ -52,6 +53,15 @@ class AsyncRecords(Threaded[Records]):
     begin_command = in_thread(Records.begin_command)
     end_command = in_thread(Records.end_command)
     overrides = in_thread(Records.overrides)
+    # the hub
+    end_promotion = in_thread(Records.end_promotion)
+    hub_version = in_thread(Records.hub_version)
+    open_promotions = in_thread(Records.open_promotions)
+    promotion_of_run = in_thread(Records.promotion_of_run)
+    start_promotion = in_thread(Records.start_promotion)
+    tags = in_thread(Records.tags)
+    told = in_thread(Records.told)
+    untold_moves = in_thread(Records.untold_moves)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     forget_slot = in_thread(Records.forget_slot)

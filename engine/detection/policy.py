@@ -235,7 +235,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
         # A judge's model decides scores, so none of its settings is neutral.
-        judges = any(lineage.judge and lineage.judge.model == name for lineage in base.lineages.values())
+        judges = any(lineage.judge and name in lineage.judge.models for lineage in base.lineages.values())
         yield from _model(f"models.{name}", base.models.get(name), head.models.get(name), judges=judges)
     names = counterparts(base, head, moved)
     for name, lineage in base.lineages.items():
@@ -360,6 +360,16 @@ def _change(key: str, before: JsonValue, after: JsonValue, direction: Direction)
 
 
 def _words(value: JsonValue) -> str:
+    value = _given(value)
     if value is None or value in ([], {}):
         return NOTHING
     return shown(value if isinstance(value, str) else canonical_json(value).decode(), 80)
+
+
+def _given(value: JsonValue) -> JsonValue:
+    """Returns ``value`` without the keys of its maps that are not set."""
+    if isinstance(value, list):
+        return [_given(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(item) for key, item in value.items() if item not in (None, [], {})}

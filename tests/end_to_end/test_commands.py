@@ -372,7 +372,9 @@ def test_a_test_set_of_several_files_is_shown_with_the_place_of_each_case(projec
     (found,) = json.loads(project.run("tests", "lint", "--format", "json").out)
     assert found["files"] == {"evals/a.jsonl": 30, "evals/b.jsonl": 10}
     project.branch("reworded", {PATH: REWORDED})
-    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in project.run("plan", "--head", "reworded").out  # fmt: skip
+    planned = project.run("plan", "--head", "reworded")
+    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in planned.out
+    assert planned.code == 3
     project.branch("fixed", {PATH: REWORDED, "evals/b.jsonl": second.replace("biling", "billing")})
     project.repository.checkout("fixed")
     assert project.run("tests", "lint").out.count("biling") == 0

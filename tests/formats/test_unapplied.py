@@ -33,6 +33,34 @@ def checked(rule):
     return f"{GENERATION}, checks: [{{name: c, {rule}}}]"
 
 
+BILL = (
+    "{type: object, additionalProperties: false, properties: {total: {type: number}, paid: {type: [boolean, 'null']}, "
+    "city: {$ref: '#/$defs/city'}, lines: {type: array, items: {type: object, properties: {n: {type: object}}}}, "
+    "any: {anyOf: [{type: string}]}}, $defs: {city: {type: object, properties: {name: {type: string}}, "
+    "additionalProperties: false}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ("{total: {kind: number}, city.name: {kind: fuzzy}, any: {kind: list}, city.zip: {kind: absent}}", None),
+        ("{lines: {kind: objects, fields: {m: {kind: number}}}, total: {kind: exact}}", None),
+        ("{sum: {kind: number}}", "the field sum is forbidden by output.schema"),
+        ("{city.zip: {}}", "the field city.zip is forbidden by output.schema"),
+        ("{total: {kind: set}}", "the field total is set, but output.schema makes it number"),
+        ("{paid: {kind: date}}", "the field paid is date, but output.schema makes it boolean"),
+        ("{lines: {kind: objects, fields: {n: {kind: number}}}}", "the field n is number, but output.schema makes it object"),
+    ],
+)  # fmt: skip
+def test_a_field_that_the_schema_contradicts_is_a_mistake(fields, what):
+    lineage = f"{EXTRACTION}, fields: {fields}, output: {{schema: {BILL}}}"
+    if what is None:
+        read(lineage)
+    else:
+        assert what in mistake(lineage)
+
+
 @pytest.mark.parametrize(
     ("schema", "what"),
     [
@@ -169,6 +197,11 @@ def test_a_check_that_compares_with_something(rule):
         (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, but l is extraction"),
         (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge but no rubric"),
         (f"{GENERATION}, judge: {{model: m, labels: g.jsonl}}", "people's grades need the rubric"),
+        (f"{GENERATION}, judge: {{model: m, mode: pairwise}}", "compares answers in pairs but has no rubric"),
+        (f"{GENERATION}, rubric: r.yaml, judge: {{model: [m, m]}}", "a model is named twice"),
+        (f"{GENERATION}, rubric: r.yaml, judge: {{model: []}}", "the list of models is empty"),
+        (f"{GENERATION}, rubric: r.yaml, judge: {{model: m, mode: pairwise}}, gate: {{floor: 0.8}}", "which have no score of their own"),
+        (f"{CLASSIFICATION}, rubric: r.yaml, judge: {{model: m, mode: pairwise}}", "pairwise is for generation"),
         (f"{CLASSIFICATION}, gate: {{repetitions: 3}}", "repetitions are for mode: fixed"),
         (f"{CLASSIFICATION}, gate: {{margin: {{classes: {{A: 0.1}}}}}}", "the margin of the class A has no such"),
         (f"{EXTRACTION}, fields: {{a: {{}}}}, gate: {{margin: {{fields: {{b: 0.1}}}}}}", "the margin of the field b has no such"),

@@ -69,7 +69,9 @@ class Site:
         return client
 
 
-def site(records, github, names, *, clock=None, public=PUBLIC, installation=7, permissions=READING, facts=None) -> Site:
+def site(
+    records, github, names, *, clock=None, public=PUBLIC, hub=None, installation=7, permissions=READING, facts=None
+) -> Site:
     """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles.
 
     ``installation`` is its number."""
@@ -89,7 +91,7 @@ def site(records, github, names, *, clock=None, public=PUBLIC, installation=7, p
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = GitHubAccess(records, sign_in, clock, public)
-    pages = Pages(records, access, facts or Facts(github.server_url, public_url=public), clock)
+    pages = Pages(records, access, facts or Facts(github.server_url, public_url=public), clock, hub)
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
     return Site(web, github, records, clock, public + CALLBACK)
