@@ -174,8 +174,8 @@ def restore_tags(
 ) -> None:
     """Restore a repository's tags from its deployments on GitHub.
 
-    For a lost database. Tags that have a version stay as they are. The App must have had the permission
-    deployments: write at the moves.
+    For use after the database was lost. Tags that have a version stay as they are. Finds only moves that the App
+    recorded as deployments, with the permission deployments: write.
     """
     from bot.restoring import restore_tags as run
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from adapters.hub import Hub
 
 PAUSE_S = 2.0
-"""Seconds between two looks at a promotion."""
+"""Seconds between two requests for a promotion's state."""
 PATIENCE_S = 3600.0
 REMOTE = re.compile(r"[:/]([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?$")
 ENDS = {"moved": Exit.PASS, "blocked": Exit.BLOCKED, "failed": Exit.ERROR}
@@ -135,7 +135,7 @@ def add_token(options: HubOptions, name: str) -> Exit:
 def revoke_token(options: HubOptions, number: int) -> Exit:
     """Revokes a read token. Raises HostError."""
     _managed(options).delete(f"/tokens/{number}")
-    put(f"token {number} reads nothing any more\n")
+    put(f"token {number} is revoked\n")
     return Exit.PASS
 
 

@@ -101,7 +101,7 @@ def messages_body(request: Request) -> dict[str, Any]:
 def _conversation(request: Request) -> Iterator[dict[str, Any]]:
     if request.steps and (request.parameters.reasoning or {}).get("type", "disabled") != "disabled":
         raise UnsupportedParameterError(
-            "the Messages API needs its thinking back after a tool's result, which isn't kept; switch thinking off"
+            "after a tool's result, the Messages API wants the thinking back, which we don't keep; switch thinking off"
         )
     for step, calls in answered_calls(request.steps):
         said: list[dict[str, Any]] = [{"type": "text", "text": step.text}] if step.text.strip() else []

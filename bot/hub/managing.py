@@ -142,10 +142,10 @@ class HubManaging:
             return refused(_refusal(error))
 
     def _call(self, request: Request, body: bytes, least: Role) -> _Call:
-        """Returns the request of a person with at least this role. Raises Refusal: what one may not see isn't there."""
+        """Returns the request of a person with at least this role. Raises Refusal, 404 for a hidden one."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or token.startswith("pv_"):
-            raise Refusal(401, "a GitHub token is missing", "set GITHUB_TOKEN to your token; read tokens only read")
+            raise Refusal(401, "a GitHub token is missing", "set GITHUB_TOKEN to your own, not to a read token")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
         repo = self._records.repository_named(named)
         person = self._person(token)
@@ -153,7 +153,11 @@ class HubManaging:
         level = held.level if held else None
         role = LEVELS.get(level or "", Role.NONE)
         if repo is None or role is Role.NONE:
-            raise Refusal(404, f"there is no repository {named[:200]} here, or your token can't see it", "check both")
+            raise Refusal(
+                404,
+                f"there is no repository {named[:200]} here, or your token can't see it",
+                "check the name and the token's access",
+            )
         if ORDER.index(role) < ORDER.index(least):
             raise Refusal(403, f"this needs the role {least.value}; yours is {role.value}", "ask a maintainer")
         try:

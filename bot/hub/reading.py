@@ -108,14 +108,14 @@ class HubReading:
         return Response(canonical_json(found.prompt.document()), headers=headers, media_type="application/json")
 
     def _owner(self, request: Request) -> TokenOwner:
-        """Returns what the request's token reads. Raises Refusal; another repository's name is not found."""
+        """Returns what the request's token reads. Raises Refusal: 401 without one, 404 for another repository."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         owner = self._reader(token) if scheme.lower() == "bearer" else None
         if owner is None:
             raise Refusal(401, "a read token is missing or unknown", "send Authorization: Bearer pv_…")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
         if owner.repo.full_name.lower() != named.lower():
-            raise Refusal(404, "the token reads another repository", "make a token for this repository")
+            raise Refusal(404, "the token is for another repository", "make a token for this repository")
         return owner
 
     def _reader(self, token: str) -> TokenOwner | None:
@@ -134,7 +134,7 @@ class HubReading:
     def _langfuse_prompt(self, request: Request) -> dict[str, JsonValue]:
         owner = self._reader(_secret_key(request.headers.get("authorization", "")))
         if owner is None:
-            raise Refusal(401, "the secret key is no read token", "use pv_… as the secret key")
+            raise Refusal(401, "the secret key is not a read token", "use pv_… as the secret key")
         at, lineage = owner.repo.repository_id, request.path_params["name"]
         found = self._asked(at, lineage, request.query_params.get("version"), request.query_params.get("label"))
         labels = [one.tag for one in self._records.tags(at, lineage) if one.to_digest == found.prompt.digest]

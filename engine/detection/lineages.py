@@ -255,7 +255,7 @@ def _own_judges(names: Sequence[str], config: Config) -> tuple[tuple[ModelConfig
     """Returns the models of these names, or which of them the base doesn't know."""
     found = {name: model_of(name, config) for name in names}
     unknown = [name for name, model in found.items() if model is None]
-    missing = (Finding(what=f"the base configuration has no model {name!r}, which is to judge") for name in unknown)
+    missing = (Finding(what=f"the judge's model {name!r} is not in the base configuration") for name in unknown)
     # Some of the judges alone would be another jury than the configured one.
     return () if unknown else tuple(model for model in found.values() if model is not None), tuple(missing)
 

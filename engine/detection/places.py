@@ -25,7 +25,7 @@ def read_for(files: Files, reference: Reference | None, entry: Entry, tools: str
     if (obstacle := files.obstacle(tools)) is not None:
         return obstacle
     if tools not in files:
-        return Finding(what="this file of tools doesn't exist", where=shown(tools), hint="check tools: of the lineage")
+        return Finding(what="the tools file doesn't exist", where=shown(tools), hint="check tools: of the lineage")
     try:
         defined = read_tools(tools, files[tools])
     except PromptVerdictError as error:

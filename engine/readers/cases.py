@@ -190,7 +190,7 @@ class _Reading:
         members = value if isinstance(value, list) else [] if value is None else [value]
         if len(members) > MAX_STEPS or not all(isinstance(member, str) and member.strip() for member in members):
             hint = f"write at most {MAX_STEPS} texts: turns: [first, second]"
-            raise self.error("turns is not a list of what the user says", hint)
+            raise self.error("turns is not a list of texts", hint)
         return tuple(map(str, members))
 
     def tool_results(self) -> tuple[ScriptedResult, ...]:
@@ -206,7 +206,7 @@ class _Reading:
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             at = ".".join(str(step) for step in first["loc"])
-            what = f"tool_results: {shown(at)}: {first['msg']}" if at else "a member of tool_results is no map"
+            what = f"tool_results: {shown(at)}: {first['msg']}" if at else "an item of tool_results is not a map"
             raise self.error(what, "write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}]") from None
 
     def asserted(self) -> list[JsonValue]:

@@ -36,7 +36,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
         for key in keys if lineage.use_case != use_case else ():
             if getattr(lineage, key) != LineageConfig.model_fields[key].default:
                 what = f"{key} is for {use_case}, but {name} is {lineage.use_case}"
-                yield (*place, key), what, f"use_case: {use_case}, or remove it"
+                yield (*place, key), what, f"set use_case: {use_case}, or remove {key}:"
     if lineage.judge is not None and lineage.rubric is None:
         yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
     elif lineage.pairwise:
@@ -54,23 +54,35 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
 def _of_judge(place: Place, name: str, lineage: LineageConfig, judge: JudgeConfig) -> Iterator[Mistake]:
     """Yields the settings of a judge that need a rubric."""
     if lineage.use_case != UseCase.GENERATION:
-        yield place, f"{name} has a judge but no rubric", "add rubric:, or remove it"
+        yield place, f"{name} has a judge but no rubric", "add rubric:, or remove judge:"
     elif judge.labels is not None:
         yield (*place, "labels"), "people's grades need the rubric that they used", "add rubric:"
     elif len(judge.models) > 1:
         yield (*place, "model"), f"{name} has several judges but no rubric", "add rubric:, or name one judge"
     elif lineage.pairwise:
-        yield (*place, "mode"), f"{name} compares answers in pairs but has no rubric", "add rubric:, or mode: grades"
+        yield (
+            (*place, "mode"),
+            f"{name} compares answers in pairs but has no rubric",
+            "add rubric:, or set mode: grades",
+        )
 
 
 def _of_comparison(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
     """Yields the settings that need each answer's own grade, which a comparison doesn't give."""
     if lineage.use_case != UseCase.GENERATION:
-        yield (*place, "judge", "mode"), f"pairwise is for generation, but {name} is {lineage.use_case}", "mode: grades"
+        yield (
+            (*place, "judge", "mode"),
+            f"pairwise is for generation, but {name} is {lineage.use_case}",
+            "set mode: grades",
+        )
     gate = lineage.gate or config.gate
     if gate.floor.overall is not None or gate.floor.slices:
         own = (*place, "gate", "floor") if lineage.gate else ("gate", "floor")
-        yield own, f"{name} compares answers in pairs, which have no score of their own", "mode: grades, or no floor"
+        yield (
+            own,
+            f"{name} compares answers in pairs, which have no score of their own",
+            "set mode: grades, or remove floor:",
+        )
 
 
 def of_gate(config: Config) -> Iterator[Mistake]:

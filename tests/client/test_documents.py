@@ -33,7 +33,7 @@ HOSTILE = {
     "a list": ([], "the document is a list"),
     "nested deeply": (b"[" * 100_000, "not a valid prompt set"),
     "a number without an end": (b'{"hub_version": ' + b"9" * 9_999 + b"}", "not a valid prompt set"),
-    "no number": (document(entry(), extra=float("nan")), "NaN is no JSON number"),
+    "no number": (document(entry(), extra=float("nan")), "NaN is not a JSON number"),
     "too large": (b" " * (16 * 2**20 + 1), "larger than 16 MiB"),
     "a newer version": (document(entry(), hub_version=2), "version 2, and this client reads 1: update"),
     "true as a version": (document(entry(), hub_version=True), "hub_version is a bool"),

@@ -46,7 +46,7 @@ BROKEN = {
     "no map": ("[7]", "a tool has no name"),
     "twice": (json.dumps([LOOK, LOOK]), "two tools are called look_up"),
     "too many": (json.dumps([{"name": f"t{at}"} for at in range(129)]), "more than 128 tools"),
-    "none": (None, "this file of tools doesn't exist"),
+    "none": (None, "the tools file doesn't exist"),
 }
 
 

@@ -113,14 +113,14 @@ def test_the_scripts_of_an_agents_case_are_read():
         ({"must": {"max_word": 5}}, "must: max_word: Extra inputs are not permitted (did you mean max_words?)"),
         ({"must": {"contains": ["a", "b"]}}, "must: contains: one text is needed, for several write contains_all"),
         ({"mustNot": "a"}, "unknown key mustNot of a case (did you mean must_not?)"),
-        ({"turns": [1]}, "turns is not a list of what the user says (write at most 50 texts: turns: [first, second])"),
+        ({"turns": [1]}, "turns is not a list of texts (write at most 50 texts: turns: [first, second])"),
         (
             {"tool_results": [{"name": "a"}]},
             "tool_results: result: Field required (write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}])",
         ),
         (
             {"tool_results": "a"},
-            "a member of tool_results is no map (write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}])",
+            "an item of tool_results is not a map (write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}])",
         ),
         ({"must-not": "a"}, "unknown key must-not of a case (did you mean must_not?)"),
         (

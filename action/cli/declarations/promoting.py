@@ -20,7 +20,7 @@ Repository = Annotated[
     typer.Option("--repository", metavar="OWNER/NAME", help="The repository on GitHub (default: this clone's origin)."),
 ]
 Lineage = Annotated[str, typer.Argument(metavar="LINEAGE", help="The prompt's name in promptverdict.yaml.")]
-Tag = Annotated[str, typer.Argument(metavar="TAG", help="Such as production or staging.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag, such as production or staging.")]
 
 
 @app.command()
@@ -36,15 +36,15 @@ def promote(
     anyway: Annotated[
         int | None, typer.Option("--anyway", metavar="NUMBER", help="Move the tag of this blocked promotion.")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why. The tag's history keeps it.")] = "",
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Move a tag to a new version, if it is no worse than what the tag has now.
 
-    The bot measures both versions on today's test set and policy. Needs the role maintain, and GITHUB_TOKEN with a
-    token of yours. Exit codes: 0 moved, 1 blocked, 3 no verdict.
+    The bot measures both versions on today's test set and policy. You need the role maintain, and your own GitHub
+    token in GITHUB_TOKEN. Exit codes: 0 moved, 1 blocked, 3 no verdict.
     """
     from action.cli.hub import HubOptions, promote_anyway
     from action.cli.hub import promote as run
@@ -65,12 +65,12 @@ def rollback(
     to: Annotated[
         str | None, typer.Option("--to", metavar="VERSION", help="First digits of a version (default: the one before).")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why. The tag's history keeps it.")] = "",
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Move a tag back to a version that it had, at once and without a measurement."""
+    """Move a tag back to a version that it had. Takes effect at once, without a measurement."""
     from action.cli.hub import HubOptions
     from action.cli.hub import rollback as run
 
@@ -79,9 +79,9 @@ def rollback(
 
 @app.command()
 def tags(
-    lineage: Annotated[str | None, typer.Argument(metavar="LINEAGE", help="Only this prompt.")] = None,
+    lineage: Annotated[str | None, typer.Argument(metavar="LINEAGE", help="The prompt (default: all).")] = None,
     *,
-    history: Annotated[bool, typer.Option("--history", help="Every move, newest first.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="List every move, newest first.")] = False,
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
@@ -96,20 +96,20 @@ def tags(
 @app.command()
 def pull(
     *,
-    tag: Annotated[str, typer.Option("--tag", help="Which versions.")] = "production",
+    tag: Annotated[str, typer.Option("--tag", help="The tag of the prompts.")] = "production",
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = Path(
         "prompts.lock.json"
     ),
     commit: Annotated[
         str | None,
-        typer.Option("--commit", metavar="REF", help="Take the prompts of this commit of a clone, without a hub."),
+        typer.Option("--commit", metavar="REF", help="Read the prompts from this commit of the clone, without a hub."),
     ] = None,
     repo: Repo = Path(),
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Write the prompts of a tag to a file, for an image or an application without a network.
+    """Write the prompts of a tag to a file, for an image or for an application that can't reach the hub.
 
     Needs PROMPTVERDICT_TOKEN with a read token, or --commit. The client reads the file with bundle=.
     """
@@ -122,13 +122,13 @@ def pull(
 
 @tokens_app.command("add")
 def tokens_add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What reads with it, such as shop-backend.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The application that uses it, such as shop-backend.")],
     *,
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Make a token with which an application reads the tags of a repository. It can move nothing."""
+    """Make a token with which an application reads the tags of a repository. It can't move a tag."""
     from action.cli.hub import HubOptions, add_token
 
     exit_with(add_token(HubOptions(hub, repository, output_format.value), name))

@@ -1,4 +1,4 @@
-"""Doctor's look at the pages: whether people can sign in, and whether they can open pull requests."""
+"""Checks the pages for ``doctor``: whether people can sign in, and whether they can open pull requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _sign_in(app: GitHubApp, settings: Settings, site: SiteSettings, itself: Hos
     match github.refusal(callback):
         case error if error == UNKNOWN_CLIENT:
             yield spot.problem(
-                "GitHub refuses the client secret: nobody can sign in to the pages",
+                "GitHub refuses the client secret, so people can't sign in to the pages",
                 "create a client secret there, and set PROMPTVERDICT_CLIENT_SECRET to it",
             )
         case error if error == WRONG_CALLBACK:
@@ -55,7 +55,7 @@ def _sign_in(app: GitHubApp, settings: Settings, site: SiteSettings, itself: Hos
             yield spot.ok("GitHub accepts the client id and secret of the pages")
         case error:
             yield spot.warning(f"GitHub answered the sign-in with {error or 'nothing'}", "sign in once to see why")
-    # GitHub shows an App's callback URLs to nobody. Setup registers the one at the host of the webhook.
+    # No API returns an App's callback URLs. `bot setup` registers the one at the host of the webhook.
     if urlsplit(app.hook().url).netloc != urlsplit(site.public_url).netloc:
         yield spot.warning(
             "the pages have another host than the webhook, and GitHub doesn't show the App's callback URLs",

@@ -151,11 +151,11 @@ def _range(amounts: Sequence[Decimal]) -> str:
 
 
 def _started(context: Context, page: LineagePage, plan: _Plan) -> Run:
-    """Records the order. Raises ConfigError for a form that asks for nothing or for too much."""
+    """Records the request. Raises ConfigError for a form that asks for nothing or for too much."""
     models = tuple(one.name for one in plan.models if one.chosen and one.usable)
     name = context.form.get("slice", "")
     if not models:
-        raise ConfigError("no model is chosen")
+        raise ConfigError("no model is chosen", hint="choose at least one")
     if len(models) > MOST_MODELS:
         raise ConfigError(f"{len(models)} models are chosen, and at most {MOST_MODELS} run together")
     if name and name not in {one.name for one in plan.slices}:

@@ -55,8 +55,8 @@ SETTINGS: Sequence[tuple[str, str, Callable[[object], str]]] = (
     ("max_cost_increase", "Cost may rise by", _share),
     ("latency", "Latency", _word),
     ("max_latency_increase", "Median latency may rise by, if it gates", _share),
-    ("floor.overall", "Least score of all cases", _floor),
-    ("floor.slices", "Least score of slice {}", _points),
+    ("floor.overall", "Lowest score allowed, all cases", _floor),
+    ("floor.slices", "Lowest score allowed, slice {}", _points),
     ("inconclusive", "An inconclusive verdict", _word),
 )
 """Key, name and form of every setting of ``GateConfig``. A map has ``{}`` in its name, and a row for each entry."""

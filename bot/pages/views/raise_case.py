@@ -116,7 +116,7 @@ def _patched(context: Context, found: FoundCase, edit: Edit) -> dict[str, object
 
 def _proposed(found: FoundCase, kind: str, edit: Edit, proposer: Proposer, page: str | None) -> dict[str, object]:
     """Opens a pull request with the change, or says why there is none. The change is made at the default branch."""
-    assert found.path is not None, "there is a patch of it"
+    assert found.path is not None, "a case with a patch has a path"
     try:
         file = proposer.file(found.path)
         if file is None:
@@ -127,7 +127,7 @@ def _proposed(found: FoundCase, kind: str, edit: Edit, proposer: Proposer, page:
         return {"opened": proposer.open(file, _proposal(kind, file, made, page))}
     except HostError as error:
         hint = f" ({error.hint})" if error.hint else ""
-        return {"unopened": f"{error.what}{hint}. You can try again: nothing is opened twice."}
+        return {"unopened": f"{error.what}{hint}. You can try again: a second try opens no second pull request."}
 
 
 def _proposal(kind: str, file: DefaultFile, made: Patch, page: str | None) -> Proposal:

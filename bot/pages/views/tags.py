@@ -101,7 +101,7 @@ def _done(context: Context, lineage: str, *, may_move: bool) -> str:
                     request=request,
                 )
             case _:
-                return "Nothing was asked for."
+                return "The form has no action. Reload the page."
     except (HostError, StoreError):
         raise
     except PromptVerdictError as error:

@@ -56,7 +56,7 @@ def parse(body: bytes, repository: str, tag: str) -> PromptSet:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _read(document: Json, repository: str, tag: str, body: bytes) -> PromptSet:

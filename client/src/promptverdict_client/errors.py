@@ -25,7 +25,7 @@ class UnknownNameError(PromptsError, KeyError):
         names = sorted(known)
         near = difflib.get_close_matches(str(name), names, cutoff=0.5) or names[:5]
         self.name = name
-        self._message = f"{what} {name!r}; " + (f"near names: {', '.join(near)}" if near else "there is none at all")
+        self._message = f"{what} {name!r}; " + (f"near names: {', '.join(near)}" if near else "there are none")
         super().__init__(self._message)
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ def test_a_row_says_the_value_and_its_source():
     assert rows["Slice adversarial"] == ("guard", "default")
     assert rows["Cost may rise by"] == ("not limited", "promptverdict.yaml: gate.max_cost_increase")
     assert rows["Latency"] == ("gate", "promptverdict.yaml: gate.latency")
-    assert rows["Least score of all cases"] == ("80 points", "promptverdict.yaml: gate.floor.overall")
+    assert rows["Lowest score allowed, all cases"] == ("80 points", "promptverdict.yaml: gate.floor.overall")
     assert rows["An inconclusive verdict"] == ("pass", "default")
 
 
