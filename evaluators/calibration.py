@@ -60,7 +60,7 @@ async def calibrate_pairs(
     ask: Ask,
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Lets ``judge`` compare the answers of each pair as in a run, and compares with what people's grades prefer.
+    """Lets ``judge`` compare the answers of each pair as in a run, and compares with people's preferences.
 
     Everything else is as in ``calibrate``.
     """

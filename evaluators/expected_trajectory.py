@@ -42,7 +42,7 @@ class ExpectedTrajectory(Value):
     max_steps: int | None = Field(default=None, ge=1)
     """Bounds of the number of the model's answers."""
     final_state: dict[str, JsonValue] | None = None
-    """The whole state in the end. A value may be a map with ``any_of``."""
+    """The whole final state. A value may be a map with ``any_of``."""
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:

@@ -10,7 +10,7 @@ EXPLAINED = re.compile(
 )
 """What may follow the label of a line that announces it."""
 BECAUSE = re.compile(r"\b(?:because|since|due to|reason|weil|denn|car|parce qu|porque|ya que)\b")
-"""Starts an explanation. Whatever follows doubts or denies something else than the label."""
+"""Starts an explanation. Doubts and denials after it are about something other than the label."""
 NEGATED = re.compile(
     r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without|hardly|barely|scarcely|"
     r"nicht|kein\w*|weder|pas|jamais|nunca|ohne|sans|sin)\b|n['’]t\b|不是|并非|不属于)[^.!?;:\n]{0,24}$"

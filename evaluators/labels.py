@@ -10,8 +10,8 @@ The first of these rules that applies decides:
 - lines such as ``Category: billing`` and a first or last line that is a label, which must all agree
 - prose that names exactly one label and chooses it
 
-Whatever names a label with a doubt, a condition or a question, or takes it back afterwards, names none. A reasoning
-block is not read. Of a long text only the end is, and only for what announces a label.
+A text that doubts its label, sets a condition, asks, or takes the label back has no label. Reasoning blocks are
+skipped. Of a long text, only lines at its end that announce a label count.
 """
 
 from __future__ import annotations

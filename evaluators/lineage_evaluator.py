@@ -28,8 +28,8 @@ from schemas.values import digest_of
 FORBIDDEN = "must_not"
 FORMAT = "output format"
 USABLE = "usable answer"
-"""Beside a comparison: whether an answer passes every hard rule. Single cases are tested by it, because a preference
-says nothing about one answer alone."""
+"""The metric beside a comparison: whether an answer passes every hard rule. The gate tests single cases by it, because
+a preference says nothing about one answer alone."""
 
 _FINISHES = {
     Finish.LENGTH: "truncated: the output limit was reached",

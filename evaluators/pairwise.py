@@ -83,7 +83,7 @@ class PairwiseJudge:
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - one answer has no score
-        """Returns that nothing is known yet: an answer has no score without the other version's."""
+        """Returns a failure for every metric: an answer has no score without the other version's."""
         # The kind of a call that was not made: it is no failure of a judge or a scorer.
         return tuple(
             EvaluatorFailure(metric=spec.name, message=UNMATCHED, kind=ErrorKind.CANCELLED) for spec in self.metrics

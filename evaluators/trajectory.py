@@ -185,7 +185,8 @@ def _aligned(wanted: Sequence[ExpectedCall], given: Given) -> list[tuple[int, in
     A missing or an extra call costs 1, wrong arguments cost 1 too, and another tool costs 1.5.
     """
     rows, columns = len(wanted), len(given)
-    # costs[one][other]: of all calls from these on. So of equally cheap ways, the first pairs calls as early as it can.
+    # costs[one][other] is the cost of the calls from these two on. It is filled from the end, so that the walk from the
+    # start finds, of equally cheap ways, the one that pairs calls earliest.
     costs = [[float(rows - one + columns - other) for other in range(columns + 1)] for one in range(rows + 1)]
     for one in reversed(range(rows)):
         for other in reversed(range(columns)):

@@ -296,4 +296,4 @@ class HostedDeployment(Value):
     sha: Sha
     environment: str
     payload: dict[str, str]
-    """Only the texts in it."""
+    """Only its values that are texts."""

@@ -36,7 +36,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 START_S = 60.0
 """Seconds until the supervisor must be ready, and beyond a scorer's own limit until it counts as dead."""
 MOST_SLOW = 3
-"""Answers in a row that may take too long. Then the scorer is stopped, because each costs its whole limit."""
+"""Slow answers in a row after which the scorer is stopped, because each one costs its whole time limit."""
 MAX_FRAME = 1024 * 1024
 SHOWN = 300
 

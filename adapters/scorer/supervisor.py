@@ -158,7 +158,7 @@ class Scorer:
             os._exit(1)
 
     def _limit(self) -> None:
-        # A second more than the wall clock, which says what happened. This only catches what it misses.
+        # A second more than the wall-clock limit, whose error says more. This limit catches what that one misses.
         seconds = math.ceil(self.cpu_s) + 1
         for limit, value in (
             (resource.RLIMIT_CPU, seconds),

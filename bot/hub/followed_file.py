@@ -26,7 +26,7 @@ log = logger("hub")
 
 
 class FollowedFile:
-    """Follows the file of each repository that names one. Who changes it needs a merge to the default branch."""
+    """Follows the file of each repository that names one. Only a merge to the default branch changes that file."""
 
     def __init__(self, records: Records, hub: HubService, branch: DefaultBranch, app: GitHubApp) -> None:
         self._records = records

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TASK = "prompt:"
 """The start of a deployment's task; the prompt's name follows."""
 UNTOLD_FOR = timedelta(days=7)
-"""How old a move may be to be told."""
+"""Age from which a move is no longer sent to GitHub."""
 
 log = logger("hub")
 

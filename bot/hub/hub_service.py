@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TAG = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 SHORTEST = 7
-"""Digits of a digest that name a version."""
+"""Fewest digits of a digest that name a version."""
 LONGEST_REASON = 500
 
 

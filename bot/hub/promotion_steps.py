@@ -86,6 +86,7 @@ class PromotionSteps:
         try:
             preparation = await asyncio.to_thread(self._prepare, run, promotion)
             at = self._clock.utc()
+            # The run may have ended while it was prepared, for example because the App was removed.
             if not await self._records.start(run_id, None, at):
                 return
             await self._records.digest(run_id, run.base_sha or "", preparation.content_digest)
@@ -114,12 +115,14 @@ class PromotionSteps:
         if run is None or promotion is None or kept is None:
             return
         card = kept.scorecard
+        # Also for a verdict that needs review: a promotion has no pull request to review, so only an override moves it.
         state, move = PromotionState.BLOCKED, None
         if _passes(card):
             state = PromotionState.MOVED
             move = move_of(promotion, MoveKind.PROMOTED, self._clock.utc(), card.status.value)
         elif card.status is VerdictStatus.ERROR:
             state = PromotionState.FAILED
+        # The move and the end are one transaction. If the tag has moved meanwhile, ``ended`` says so and not ``state``.
         ended = await self._records.end_promotion(promotion.id, state, card.summary, self._clock.utc(), move)
         # Before the end of the run: a finished run is not repeated.
         await self._report(run, ended or promotion, card)
@@ -127,7 +130,7 @@ class PromotionSteps:
         log.info("promotion", run=run_id, state=(ended or promotion).state.value)
 
     async def give_up(self, run: Run, why: str) -> None:
-        """Ends a run that could not be completed. Raises HostUnavailable."""
+        """Ends a run that could not be completed, and its promotion. Raises HostUnavailable and StoreError."""
         promotion = await self._records.promotion_of_run(run.id)
         if promotion is not None:
             await self._fail(run, promotion, why)
@@ -145,6 +148,7 @@ class PromotionSteps:
         after = records.hub_version(at, promotion.to_digest, promotion.lineage)
         if before is None or after is None:
             raise StoreError("a version of this promotion is not stored", hint="restore the database's backup")
+        # Cases and policy of the branch as it is now: those of the versions' own commits may be months old.
         today = self._branch.read(run.repo, promotion.lineage)
         detection = promotion_change(today.detection, before.prompt, after.prompt)
         pull_request = PullRequest(
@@ -166,7 +170,7 @@ class PromotionSteps:
         return await self._records.end_promotion(promotion.id, state, outcome, self._clock.utc()) or promotion
 
     async def _report(self, run: Run, promotion: Promotion, card: Scorecard | None) -> None:
-        """Writes the result to the pull request that it was asked on. A refusal of GitHub ends nothing."""
+        """Writes the result to the pull request on which a person asked. If GitHub refuses, it is only logged."""
         if promotion.number is None:
             return
         text = result_text(promotion, card, self._page_of(run))

@@ -36,7 +36,7 @@ RUNS_S = 20.0
 LONGEST_PAUSE_S = 60.0
 """Seconds between two tries of a run that fails again and again."""
 TAGS_S = 2.0
-"""Somebody waits for the result."""
+"""Short, because a person waits for the result of a promotion."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSEKEEPING_S = 3600.0

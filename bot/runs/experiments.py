@@ -1,6 +1,6 @@
 """Runs that people ask for on pages: one prompt of the default branch on several models. GitHub shows nothing of them.
 
-Their steps may be repeated like those of other runs: paid answers are stored, and the row of the run is the order.
+Their steps may be repeated like those of other runs: paid answers are stored, and the run's row holds the request.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.store.database import Database
 
 USED_EVERY = timedelta(hours=1)
-"""How exact the last use is known: a write for every request would slow readers down."""
+"""Precision of the last use: a write for every request would slow readers down."""
 MOST_TOKENS = 100
 """Tokens of one repository that are not revoked."""
 

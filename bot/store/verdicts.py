@@ -86,7 +86,7 @@ class VerdictRecords:
             run = _held(session, run_id)
             if session.get(Verdicts, run.sequence) is not None:
                 return False
-            # Last of all: what has no verdict is not shown, so a half-written one never is.
+            # Last of all: pages show only runs with a verdict, so they never show a half-written one.
             session.add(
                 Verdicts(
                     run_sequence=run.sequence or 0,
@@ -108,7 +108,7 @@ class VerdictRecords:
                     experiment = session.get(Experiments, part.experiment_id)
                     if experiment is None:
                         raise StoreError(
-                            "another worker began to store the same verdict", hint="nothing: it is repeated"
+                            "another worker began to store the same verdict", hint="do nothing: the step is repeated"
                         )
                 else:
                     experiment = _keep_experiment(session, run, part, at)
@@ -122,7 +122,7 @@ class VerdictRecords:
             sequence = session.exec(select(Runs.sequence).where(col(Runs.id) == run_id)).first()
         if sequence is None:
             raise gone(f"run {run_id}")
-        # A worker that was killed in between left some.
+        # A worker that was killed before it stored the verdict left some.
         discard_experiments(self._database, sequence)
         for part in parts:
             with self._database.writing() as session:

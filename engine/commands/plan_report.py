@@ -47,8 +47,7 @@ class ArmReport(Value):
 
 
 class JudgeReport(Value):
-    """Judge calls: one grading of each answer of both arms, or one comparison of each case's two, of the sample answers
-    that people graded, and of the probes."""
+    """Judge calls: for both arms' answers to each case, for the sample answers that people graded, and for probes."""
 
     model: str
     calls: int

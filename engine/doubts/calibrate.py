@@ -154,7 +154,7 @@ async def compared(
     judges: Sequence[Endpoint],
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Lets the judges grade the sample answers, and compares. ``on_graded`` is called after each sample.
+    """Lets the judges grade the sample answers, and compares with people's. Calls ``on_graded`` after each sample.
 
     Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
     """

@@ -1,4 +1,4 @@
-"""What the candidate's answers say that could be meant for a judge."""
+"""Finds texts in the candidate's answers that could be meant for a judge."""
 
 from __future__ import annotations
 

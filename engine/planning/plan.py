@@ -293,8 +293,8 @@ _UNSCORED: dict[str, bool | dict[str, bool]] = {
     ),
     "judge": {"mode": True},
 }
-"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer,
-evaluator."""
+"""Settings of a lineage that the digest leaves out. They change no score, or what they give is digested itself:
+requests, cases, the scorer, the evaluator."""
 
 
 def _content_digest(
@@ -318,7 +318,7 @@ def _content_digest(
 
 
 def _of_others(config: LineageConfig) -> dict[str, bool]:
-    """Returns the settings of other use cases, so that digests from before they existed stay valid."""
+    """Returns the settings of other use cases. Without them, digests from before they existed stay valid."""
     return {} if config.use_case == UseCase.AGENT else {"max_steps": True}
 
 

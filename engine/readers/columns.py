@@ -200,7 +200,7 @@ def _misspelt(name: str, row: Mapping[str, JsonValue], *, strict: bool) -> str |
     if (meant := "_".join(words)) in KNOWN - row.keys():
         return meant
     if len(words) > 1 and words[0] in KNOWN:
-        # "must_nt" is no `must` with another word either.
+        # "must_nt" is a misspelt key, not `must` with another word.
         long = [key for key in KNOWN - row.keys() if "_" in key]
         return next(iter(difflib.get_close_matches(name.lower(), long, n=1, cutoff=0.85)), None)
     return nearest(name, KNOWN - row.keys())

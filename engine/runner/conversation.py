@@ -39,6 +39,7 @@ def follow_up(request: Request, completion: Completion, case: TestCase, max_step
         said = said.model_copy(update={"results": tuple(result_text(script_for(case, call)) for call in said.calls)})
     else:
         return Trajectory(steps=steps)
+    # Only now: a conversation that ends by itself with its last allowed step has not reached the limit.
     if len(steps) >= max_steps:
         return Trajectory(steps=steps, problem=f"stopped after {max_steps} steps without being done")
     if sum(map(_size, (*request.steps, said))) > MOST_CHARACTERS:

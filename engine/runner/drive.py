@@ -244,6 +244,7 @@ class Drive(Generic[Decision]):
             yield at, outcome
             return
         if outcome.cell.arm is Arm.BASELINE:
+            # A baseline waits for nothing: its preference is one half by definition.
             if not isinstance(outcome.result, CompletionError):
                 scores = self._experiment.evaluator.as_baseline(outcome.scores)
                 outcome = outcome.model_copy(update={"scores": scores})
@@ -252,6 +253,7 @@ class Drive(Generic[Decision]):
             yield place, await self._compared(baseline, candidate)
 
     async def _compared(self, baseline: Outcome, candidate: Outcome) -> Outcome:
+        # Without one of the answers, the preference stays missing. A tie would hide that nothing was compared.
         if isinstance(baseline.result, CompletionError) or isinstance(candidate.result, CompletionError):
             return candidate
         grading = Grading(self, candidate.cell)

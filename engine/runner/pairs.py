@@ -1,4 +1,7 @@
-"""Brings the two answers together that a judge compares: those of both arms to one case, of the same repetition."""
+"""Brings the two answers together that a judge compares: those of both arms to one case, of the same repetition.
+
+The arms' calls end in any order, so the first answer waits for the other one.
+"""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class _Reading:
 
 
 def _beside(text: str, score: float | None, said: Outcome) -> str:
-    """Returns what was read in an answer; if a label lost points, with the answer itself, which may be misread."""
+    """Returns what was read in an answer. A label that lost points gets its line of the answer: it may be misread."""
     first = said.scores[0] if said.scores else None
     label = isinstance(first, Score) and first.metric == LABEL and first.answer is not None
     if not label or score == 1 or not isinstance(said.result, Completion):

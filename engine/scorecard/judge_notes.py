@@ -1,5 +1,5 @@
-"""Says how far several judges agree, what they change compared with the first one alone, and whether a judge that
-compares answers prefers a place."""
+"""Words the notes about judges: how far a jury agrees, what it changes against its first judge alone, and whether a
+judge that compares answers prefers a place."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from promptverdict_client.errors import SettingsError
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 TOTAL_S = 10.0
-"""Most seconds that an answer may take, however slowly it drips."""
+"""Most seconds that a whole answer may take. ``TIMEOUT`` bounds only the wait for its next bytes."""
 MAX_RETRY_S = 3600.0
-"""Most seconds for which a hub can ask to be left alone."""
+"""Most seconds of a ``Retry-After`` that count."""
 HINTS = {
     401: "check PROMPTVERDICT_TOKEN or token=",
-    404: "check the tag, and whether the token is of this repository",
+    404: "check the tag, and that the token is for this repository",
 }
 
 

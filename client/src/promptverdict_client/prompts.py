@@ -113,7 +113,7 @@ class Prompts:
         self._stop.set()
 
     def _renew(self) -> None:
-        """Makes what a fork doesn't take along: locks that another thread may have held."""
+        """Makes new locks and events. After a fork, a thread that the child doesn't have may hold the old ones."""
         self._stop = threading.Event()
         self._asked = threading.Event()
         """Set once the hub was asked."""
@@ -251,7 +251,7 @@ _held = threading.local()
 
 
 def _before_fork() -> None:
-    """Lets refreshes end, because a lock of OpenSSL that one holds would stay locked in the child for ever."""
+    """Waits for refreshes to end, because a lock of OpenSSL that one holds would stay locked in the child forever."""
     _held.locks = [prompts._refreshing for prompts in list(_all)]  # noqa: SLF001 - of this module
     _held.locks = [lock for lock in _held.locks if lock.acquire(timeout=FORK_WAIT_S)]
 

@@ -1,4 +1,4 @@
-"""Adds what a run needs that a person asked for on a page: what to measure, and how far it is. And latencies."""
+"""Adds the columns of experiments from a page, for the request and its progress, and latencies."""
 
 import sqlalchemy as sa
 from alembic import op
