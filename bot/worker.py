@@ -177,7 +177,7 @@ class Worker:
 
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
-        await self._copy.tell()
+        await self._copy.report()
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house

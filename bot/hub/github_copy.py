@@ -1,4 +1,4 @@
-"""Tells GitHub about moves of tags, as deployments, and restores the tags from them after the database is lost."""
+"""Reports moves of tags to GitHub as deployments, and restores the tags from them after the database is lost."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TASK = "prompt:"
 """The start of a deployment's task; the prompt's name follows."""
-UNTOLD_FOR = timedelta(days=7)
-"""Age from which a move is no longer sent to GitHub."""
+REPORTED_FOR = timedelta(days=7)
+"""Age from which a move is no longer reported."""
 
 log = logger("hub")
 
@@ -37,9 +37,9 @@ class GitHubCopy:
         self._branch = branch
         self._clock = clock
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Creates a deployment for each move that GitHub doesn't know. May be repeated."""
-        for move in await self._records.untold_moves(self._clock.utc() - UNTOLD_FOR):
+        for move in await self._records.unreported_moves(self._clock.utc() - REPORTED_FOR):
             repo = await self._records.repository_by_id(move.repository_id)
             version = await self._records.hub_version(move.repository_id, move.to_digest, move.lineage)
             if repo is None or version is None:
@@ -47,15 +47,15 @@ class GitHubCopy:
             try:
                 made = await asyncio.to_thread(self._deploy, repo, move, version.prompt.commit)
             except HostUnavailable as error:
-                log.warning("move not told", repository=repo.repository_id, move=move.id, why=str(error))
+                log.warning("move not reported", repository=repo.repository_id, move=move.id, why=str(error))
                 return
             except PermissionMissing:
                 made = None
             except HostError as error:
                 # GitHub refuses it for good, such as a commit that is gone.
-                log.warning("move not told", repository=repo.repository_id, move=move.id, why=str(error))
+                log.warning("move not reported", repository=repo.repository_id, move=move.id, why=str(error))
                 made = None
-            await self._records.told(move, made, self._clock.utc())
+            await self._records.reported(move, made, self._clock.utc())
 
     def _deploy(self, repo: RepositoryRef, move: TagMove, commit: str) -> int:
         host = self._app.host(repo.installation_id, repo.full_name)
@@ -106,5 +106,5 @@ class GitHubCopy:
         )  # fmt: skip
         stored = records.move_tag(move)
         if stored is not None:
-            records.told(stored, found.id, at)
+            records.reported(stored, found.id, at)
         return stored

@@ -58,10 +58,10 @@ class AsyncRecords(Threaded[Records]):
     hub_version = in_thread(Records.hub_version)
     open_promotions = in_thread(Records.open_promotions)
     promotion_of_run = in_thread(Records.promotion_of_run)
+    reported = in_thread(Records.reported)
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
-    told = in_thread(Records.told)
-    untold_moves = in_thread(Records.untold_moves)
+    unreported_moves = in_thread(Records.unreported_moves)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     forget_slot = in_thread(Records.forget_slot)

@@ -74,16 +74,16 @@ class HubRecords:
             hold(session, move.repository_id)
             return _move(session, move)
 
-    def untold_moves(self, since: datetime, *, limit: int = 50) -> list[TagMove]:
-        """Returns moves after ``since`` that GitHub was not told about, oldest first."""
-        told = select(MoveDeployments.move_id).where(col(MoveDeployments.move_id) == col(TagMoves.id))
+    def unreported_moves(self, since: datetime, *, limit: int = 50) -> list[TagMove]:
+        """Returns moves after ``since`` that were not reported to GitHub, oldest first."""
+        reported = select(MoveDeployments.move_id).where(col(MoveDeployments.move_id) == col(TagMoves.id))
         there = select(Repositories.id).where(col(Repositories.id) == col(TagMoves.repository_id))
-        of = select(TagMoves).where(col(TagMoves.at) > since, ~told.exists(), there.exists())
+        of = select(TagMoves).where(col(TagMoves.at) > since, ~reported.exists(), there.exists())
         with self._database.reading() as session:
             return [_value(row) for row in session.exec(of.order_by(col(TagMoves.id)).limit(limit))]
 
-    def told(self, move: TagMove, deployment_id: int | None, at: datetime) -> None:
-        """Records that GitHub was told about a move; ``None``: the App may not."""
+    def reported(self, move: TagMove, deployment_id: int | None, at: datetime) -> None:
+        """Records that a move was reported to GitHub; ``None``: the App may not report it."""
         row = MoveDeployments(move_id=move.id, repository_id=move.repository_id, deployment_id=deployment_id, at=at)
         with self._database.writing() as session:
             hold(session, move.repository_id)

@@ -52,13 +52,13 @@ class TagMoves(Table, table=True):
 
 
 class MoveDeployments(Table, table=True):
-    """The deployment by which GitHub was told about a move."""
+    """The deployment that reports a move to GitHub."""
 
     __tablename__ = "move_deployments"
     move_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
     deployment_id: int | None = Field(default=None, sa_type=Big)
-    """``None``: GitHub was not told, because the App has no permission."""
+    """``None``: the move was not reported, because the App has no permission."""
     at: datetime = Field(sa_type=Instant)
 
 

@@ -284,7 +284,7 @@ def test_without_the_permission_only_the_audit_log_knows(town):
     for identity in (town.whole.app, *town.whole.github.tokens.values()):
         (identity.permissions or {}).pop("deployments", None)
     town.says("promote triage production")
-    town.whole.until(lambda: not town.whole.records.untold_moves(town.whole.clock.utc() - timedelta(days=1)))
+    town.whole.until(lambda: not town.whole.records.unreported_moves(town.whole.clock.utc() - timedelta(days=1)))
     assert (town.repository.deployments, town.production is None) == ([], False)
 
 
