@@ -265,7 +265,7 @@ def _left_out(source: Source) -> Iterator[str]:
     from engine.render.figures import percent
 
     for name, measured in source.measured.items():
-        if measured.useless:
+        if source.left_out(name):
             share = f"; {percent(measured.share)} of them are in it anyway"
             yield f"  {source.name} can't tell {name}: {_confidence(measured)}{share}"
 

@@ -41,6 +41,11 @@ class Measured:
         return self.rate is not None and (self.rate < HALF or self.rate <= self.share)
 
     @property
+    def proven(self) -> bool:
+        """Whether its whole interval is above one half and above suggesting the slice for every case."""
+        return self.interval is not None and self.interval[0] > max(HALF, self.share)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """The 95% interval of the share (Wilson 1927)."""
         return wilson(self.right, self.of)
@@ -73,16 +78,20 @@ class Source:
     candidates: Mapping[str, Candidate]
     measured: Mapping[str, Measured] = field(default_factory=dict)
     """By slice."""
+    learned: bool = False
+    """Whether it knows nothing but the labelled cases. Then they must prove that it is right."""
+
+    def left_out(self, slice_: str) -> bool:
+        """Returns whether it doesn't suggest a slice because of what was measured."""
+        measured = self.measured.get(slice_, Measured())
+        return not measured.proven if self.learned else measured.useless
 
     def suggestion(self, case: TestCase) -> Suggestion | None:
-        """Returns what it suggests for a case; ``None`` without an opinion, or where it was useless."""
+        """Returns what it suggests for a case; ``None`` without an opinion, or where it is left out."""
         found = self.candidates.get(case.id)
-        if found is None:
+        if found is None or self.left_out(found.slice):
             return None
-        measured = self.measured.get(found.slice, Measured())
-        if measured.useless:
-            return None
-        return Suggestion(case, found.slice, self.name, found.why, measured)
+        return Suggestion(case, found.slice, self.name, found.why, self.measured.get(found.slice, Measured()))
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ def free_sources(test_set: TestSet) -> FreeSources:
     votes, own = neighbor_votes(labelled, unlabelled)
     said = {name: Candidate(vote.slice, f"most like {shown(vote.nearest, 40)}") for name, vote in (votes | own).items()}
     left = [case for case in labelled if case.id not in useful]
-    neighbors = Source(NEIGHBORS, said, _measured(left, said))
+    neighbors = Source(NEIGHBORS, said, _measured(left, said), learned=True)
 
     def is_open(case: TestCase) -> bool:
         best = best_suggestion(case, (rules, neighbors))
