@@ -70,6 +70,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	$(BIN)/python -m benchmarks.webhooks --postgres
 	WATCHED=10000 $(BIN)/python -m pytest -q tests/pipeline/test_nothing_unmeasured.py
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
+	CLIENT_EXAMPLES=2000 $(BIN)/python -m pytest -q -n auto tests/client/test_rendering.py
 	EVALUATOR_EXAMPLES=5000 $(BIN)/python -m pytest -q -n auto tests/evaluators/test_properties.py
 	$(BIN)/python -m benchmarks.evaluators_fuzz
 	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py tests/bot/test_service.py tests/bot/pages/test_browser.py tests/providers/test_canary.py
@@ -78,12 +79,13 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/runs/test_schedules.py
 
-bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, and shows its pages
+bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, and shows its pages; the hub's client
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.ack
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.client
 
 bench-formats: $(READY) ## Whether prompts in other libraries' formats are read as those libraries read them (installs them into .bench/)
 	$(BIN)/python -m benchmarks.formats_reference

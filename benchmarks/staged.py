@@ -69,11 +69,11 @@ class Staged:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Returns the evaluator of the base's configuration. A judge counts as calibrated."""
-        judge = self.config.models[self.lineage.judge.model] if self.lineage.judge else None
+        judges = [self.config.models[name] for name in self.lineage.judge.models] if self.lineage.judge else []
         rubric = None
         if self.lineage.rubric:
             rubric = Rubric.model_validate(yaml.safe_load(blobs()[self.lineage.rubric]))
-        return evaluator_for(self.lineage, self.prompts[0], rubric, judge, cases=self.cases, calibrated=True)
+        return evaluator_for(self.lineage, self.prompts[0], rubric, judges, cases=self.cases, calibrated=True)
 
     def requests(self, seed: int) -> tuple[list[Request], list[Request]]:
         """Returns the calls of both arms. The seed is a parameter of each, so every seed is an independent draw."""

@@ -155,6 +155,20 @@ def settings() -> None:
         )
 
 
+@app.command("restore-tags")
+def restore_tags(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+) -> None:
+    """Restore a repository's tags from its deployments on GitHub.
+
+    For a lost database. Tags that have a version stay as they are. The App must have had the permission
+    deployments: write at the moves.
+    """
+    from bot.restoring import restore_tags as run
+
+    run(os.environ, sys.stdout, repository)
+
+
 @app.command()
 def pages(
     scorecards: Annotated[

@@ -127,9 +127,11 @@ class Service:
             webhook=self._web,
         )
         if self._web:
-            from bot.site import add_pages
+            from bot.site import add_hub, add_pages, hub_of
 
-            add_pages(app, records, self._settings, SystemClock())
+            hub = hub_of(records, self._settings, SystemClock())
+            add_hub(app, records, self._settings, SystemClock(), hub)
+            add_pages(app, records, self._settings, SystemClock(), hub)
         listener = Listener(app, self._listening)
         try:
             async with asyncio.TaskGroup() as parts:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from bot.hub.hub_service import HubService
     from bot.settings import LocalSettings, Settings
     from bot.store.records import Records
     from schemas.ports import Clock
 
 
-def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock) -> None:
+def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService) -> None:
     """Adds the pages, if the operator configured them."""
     if settings.site is None:
         return
@@ -46,9 +47,35 @@ def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock) 
         ca_bundle=settings.ca_bundle,
     )
     access = GitHubAccess(records, github, clock, site.public_url)
-    pages = Pages(records, access, facts_of(settings), clock)
+    pages = Pages(records, access, facts_of(settings), clock, hub)
     pages.add_to(app)
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
+
+
+def hub_of(records: Records, settings: Settings, clock: Clock) -> HubService:
+    """Returns what moves tags."""
+    from bot.hub.hub_service import HubService
+    from bot.runs.default_branch import DefaultBranch
+    from bot.worker import app_and_sources
+
+    return HubService(records, DefaultBranch(*app_and_sources(settings)), clock)
+
+
+def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService) -> None:
+    """Adds the routes from which applications read promoted versions, and with which maintainers move tags."""
+    from functools import partial
+
+    from adapters.github.sign_in import person_of
+    from adapters.github.transport import new_session
+    from bot.hub.managing import HubManaging
+    from bot.hub.reading import HubReading
+
+    person = partial(
+        person_of, api_url=settings.api_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle,
+        session=new_session(settings.proxy),
+    )  # fmt: skip
+    HubReading(records, clock).add_to(app)
+    HubManaging(records, hub, person, clock).add_to(app)
 
 
 def facts_of(settings: Settings) -> Facts:

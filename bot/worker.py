@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
+from bot.hub.followed_file import FollowedFile
+from bot.hub.github_copy import GitHubCopy
+from bot.hub.hub_service import HubService
+from bot.hub.promotion_steps import PromotionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
+from bot.runs.default_branch import DefaultBranch
 from bot.runs.execution import Execution
 from bot.runs.intent_handler import IntentHandler
 from bot.runs.moved_bases import BaseMoves
 from bot.runs.reconciler import Reconciler
 from bot.runs.run_queue import RunQueue
+from bot.runs.steps_by_kind import StepsByKind
 from bot.store.async_records import AsyncRecords
+from bot.store.values import RunKind
 from bot.telemetry.health import Health, writable
 from bot.webhooks.delivery_processor import DeliveryProcessor
 
@@ -75,6 +82,10 @@ class Worker:
             },
         )
         publisher = VerdictPublisher(records, app, settings.server_url, clock, self._page_of)
+        branch = DefaultBranch(app, sources)
+        self._hub = HubService(records, branch, clock)
+        self._copy = GitHubCopy(records, app, branch, clock)
+        self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
         execution = Execution(
             records,
             evaluation,
@@ -84,14 +95,26 @@ class Worker:
             metrics=metrics,
             health=self._health,
         )
+        steps = StepsByKind(
+            records,
+            {RunKind.PULL_REQUEST: execution, RunKind.QUEUE: execution, RunKind.PROMOTION: self._promotions},
+        )
         self.run_queue = RunQueue(
-            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=execution
+            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=steps
         )
         self.reconciler = Reconciler(
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        handler = IntentHandler(records, self.reconciler, coverage, handle_command=self._answer, clock=clock)
+        followed = FollowedFile(records, self._hub, branch, app)
+        handler = IntentHandler(
+            records,
+            self.reconciler,
+            coverage,
+            handle_command=self._answer,
+            follow_tags=followed.follow,
+            clock=clock,
+        )
         self.delivery_processor = DeliveryProcessor(
             records, handler.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics
         )
@@ -103,8 +126,9 @@ class Worker:
             coverage,
             slot=settings.slot,
             clock=clock,
-            give_up=execution.give_up,
+            give_up=steps.give_up,
             keep_house=self._keep_house,
+            move_tags=self._move_tags,
             metrics=metrics,
             health=self._health,
         )
@@ -143,8 +167,12 @@ class Worker:
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         read = partial(self._sources.read, repo)
         records, now = self._records.blocking, self._clock.utc
-        context = CommandContext(records, host, self.reconciler, read, now, self._rate_limit, self._page_of)
+        context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
         return await answer(command, context)
+
+    async def _move_tags(self) -> None:
+        await self._promotions.start(self.run_queue)
+        await self._copy.tell()
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house
@@ -173,6 +201,15 @@ def assemble(
 ) -> Worker:
     """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
+
+    app, sources = app_and_sources(settings, sleep)
+    clock = clock or SystemClock()
+    made = evaluation(settings, records, sources, clock)
+    return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
+
+
+def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> tuple[GitHubApp, SourceCache]:
+    """Returns the App and its copies of repositories."""
     from adapters.github.app import GitHubApp
     from bot.runs.source_cache import SourceCache
 
@@ -184,9 +221,7 @@ def assemble(
         ca_bundle=settings.ca_bundle,
         sleep=sleep,
     )
-    clock = clock or SystemClock()
     sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )
-    made = evaluation(settings, records, sources, clock)
-    return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
+    return app, sources

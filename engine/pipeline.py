@@ -301,6 +301,7 @@ def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: D
         evaluator=plan.evaluator,
         protocol=lambda: protocol(design),
         judges=plan.judges,
+        compares=plan.evaluator.compares,
         settings=change.run,
         budget_usd=budget_usd,
     )

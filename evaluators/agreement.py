@@ -37,20 +37,24 @@ Z_TWO_SIDED = NormalDist().inv_cdf(0.975)
 Pairs = Sequence[tuple[float, float]]
 
 
-def agreement(judge: Sequence[float], people: Sequence[float], ids: Sequence[str] = ()) -> Agreement:
-    """Returns the agreement of paired grades from 1 to 5. ``ids`` name the answers.
+def agreement(
+    judge: Sequence[float], people: Sequence[float], ids: Sequence[str] = (), *, compared: bool = False
+) -> Agreement:
+    """Returns the agreement of paired grades from 1 to 5. ``ids`` name the answers. ``compared``: the grades are those
+    of ``preference_grade``.
 
     Raises ValueError for sequences of different lengths.
     """
     pairs = list(zip(judge, people, strict=True))
     if not pairs:
-        return Agreement(pairs=0, unmet=(Condition.ANSWERS,))
+        return Agreement(pairs=0, compared=compared, unmet=(Condition.ANSWERS,))
     apart = [abs(one - other) for one, other in pairs]
     kappa, error = weighted_kappa(judge, people), _standard_error(pairs)
     certain = None if kappa is None or error is None else (kappa, error)
     bias, bias_interval = _bias(pairs)
     found = Agreement(
         pairs=len(pairs),
+        compared=compared,
         exact=sum(distance <= 0.5 for distance in apart) / len(pairs),
         within_one=sum(distance <= 1 for distance in apart) / len(pairs),
         kappa=kappa,
@@ -65,6 +69,15 @@ def agreement(judge: Sequence[float], people: Sequence[float], ids: Sequence[str
         unmet=(),
     )
     return found.model_copy(update={"unmet": tuple(_unmet(found))})
+
+
+def preference_grade(preference: float) -> float:
+    """Returns a preference from 0 to 1 as a grade: 2 (worse), 3 (as good) or 4 (better).
+
+    Kappa doesn't depend on the scale. On this one, opposite preferences are more than a grade apart, and a tie is
+    within one of both.
+    """
+    return 2 + 2 * preference
 
 
 def _unmet(found: Agreement) -> Iterator[Condition]:

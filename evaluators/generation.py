@@ -1,5 +1,7 @@
 """Scores generation: a judge grades the answer by a rubric, in two blind calls whose grades are averaged.
 
+Of several judges, the median of their averages counts.
+
 The request to a judge has a fixed form, so that a program can be the judge. It has three parts. The system message says
 to grade one answer. The request's JSON Schema is named ``grades`` and has one property for each dimension, in order,
 each ``{"reason": text, "grade": 1…5}``. The user message has the headings ``# Rubric``, ``# Task`` and ``# Answer``,
@@ -10,20 +12,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evaluators.json_answers import read_json
-from evaluators.judging import Fence, Reading, ask_judge, judge_request
+from evaluators.judging import ATTEMPTS, Fence, Reading, ask_judge, judge_request
+from evaluators.jury import spoken, undecided, verdict
 from evaluators.parts import Scores
-from evaluators.text import shown, without_reasoning
+from evaluators.rubric_text import described, read_entries, task_parts, weighted_mean
+from evaluators.text import shown
 from schemas.config import ModelConfig
 from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding, Request
-from schemas.rubrics import Dimension, Rubric
+from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
@@ -44,9 +47,9 @@ class RubricJudge:
     asks: ClassVar = True
     ignores_case: ClassVar = False
 
-    def __init__(self, rubric: Rubric, judge: ModelConfig, *, gates: bool, name: str = "overall") -> None:
+    def __init__(self, rubric: Rubric, judges: Sequence[ModelConfig], *, gates: bool, name: str = "overall") -> None:
         self._rubric = rubric
-        self._judge = judge
+        self._judges = tuple(judges)
         self._gates = gates
         self._name = name
 
@@ -61,14 +64,14 @@ class RubricJudge:
 
     @property
     def version(self) -> str:
-        """The version of the algorithm and a digest of the rubric and the judge."""
-        judge = [
-            self._judge.provider,
-            self._judge.origin,
-            self._judge.model,
-            self._judge.parameters.model_dump(mode="json"),
-        ]
-        settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), judge]
+        """The version of the algorithm and a digest of the rubric and the judges."""
+        versions = [self._version(judge) for judge in self._judges]
+        return versions[0] if len(versions) == 1 else f"jury-1-{digest_of(versions)[:16]}"
+
+    def _version(self, judge: ModelConfig) -> str:
+        """Returns the version of one judge. It is part of its requests, which don't depend on the other judges."""
+        asked = [judge.provider, judge.origin, judge.model, judge.parameters.model_dump(mode="json")]
+        settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), asked]
         return f"rubric-2-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
@@ -76,62 +79,86 @@ class RubricJudge:
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
-        """Returns the averaged grades. If one of the calls fails, every metric does: a single grade is never the
-        average."""
-        calls: list[Grades] = []
-        for call in range(BLIND_CALLS):
-            request = self.request(case, output, call=call)
-            reading = await ask_judge(request, ask, self._read, call=call)
-            if reading.value is None:
-                failed = EvaluatorFailure(
-                    metric=self._name, message=reading.problem, kind=reading.kind, hint=reading.fix
-                )
-                return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
-            calls.append(reading.value)
-        values = {
-            name: sum((grades[name][0] - WORST) / (BEST - WORST) for grades in calls) / BLIND_CALLS
+        """Returns the averaged grades, of several judges their median.
+
+        If one of a judge's calls fails, the judge has no opinion: a single grade is never the average. If the judges
+        can't decide (evaluators.jury), every metric fails.
+        """
+        opinions = [await self._opinion(judge, case, output, ask) for judge in self._judges]
+        if (failure := undecided(opinions)) is not None:
+            failed = EvaluatorFailure(metric=self._name, message=failure.problem, kind=failure.kind, hint=failure.fix)
+            return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
+        votes = {
+            name: [None if one.value is None else _mean_score(one.value, name) for one in opinions]
             for name in self._rubric.dimensions
         }
-        weights = {name: dimension.weight for name, dimension in self._rubric.dimensions.items()}
-        mean = sum(values[name] * weight for name, weight in weights.items()) / sum(weights.values())
+        values = {name: verdict(of) for name, of in votes.items()}
         # The weakest dimension explains a score best.
         lowest = min(values, key=values.__getitem__)
+        known = [one.value for one in opinions if one.value is not None]
+        reasons = {name: _reasons(_typical(known, name, value), name) for name, value in values.items()}
         return (
             Score(
-                metric=self._name, value=mean, reason=f"{lowest}: {_reasons(calls, lowest)}", answer=shown(output, 400)
+                metric=self._name,
+                value=weighted_mean(self._rubric, values),
+                reason=f"{lowest}: {reasons[lowest]}",
+                answer=shown(output, 400),
+                votes=spoken([self._of_one(votes, place) for place in range(len(opinions))]),
             ),
             *(
-                Score(metric=name, value=value, reason=_reasons(calls, name), answer=_grades(calls, name))
+                Score(
+                    metric=name,
+                    value=value,
+                    reason=reasons[name],
+                    answer=", ".join(_grades(calls, name) for calls in known),
+                    votes=spoken(votes[name]),
+                )
                 for name, value in values.items()
             ),
         )
 
-    def request(self, case: TestCase, output: str, *, call: int) -> Request:
-        """Returns the request of the ``call``-th blind call about ``output``. Equal material gives equal requests."""
+    async def _opinion(self, judge: ModelConfig, case: TestCase, output: str, ask: Ask) -> Reading[list[Grades]]:
+        """Returns the grades of a judge's blind calls, or why one of them has none."""
+        calls: list[Grades] = []
+        for call in range(BLIND_CALLS):
+            reading = await ask_judge(self._request(judge, case, output, call=call), ask, self._read, call=call)
+            if reading.value is None:
+                return Reading(None, reading.problem, reading.kind, reading.fix)
+            calls.append(reading.value)
+        return Reading(calls)
+
+    def _of_one(self, votes: Mapping[str, Sequence[float | None]], place: int) -> float | None:
+        """Returns the weighted mean that one judge alone gives."""
+        own = {name: vote for name, of in votes.items() if (vote := of[place]) is not None}
+        return weighted_mean(self._rubric, own) if own else None
+
+    def requests(self, case: TestCase, output: str) -> list[tuple[Request, int]]:
+        """Returns every request about ``output``, with its repetition: each judge's blind calls."""
+        return [
+            (self._request(judge, case, output, call=call), call * ATTEMPTS)
+            for judge in self._judges
+            for call in range(BLIND_CALLS)
+        ]
+
+    def _request(self, judge: ModelConfig, case: TestCase, output: str, *, call: int) -> Request:
+        """Returns the request of a judge's ``call``-th blind call. Equal material gives equal requests."""
         names = list(self._rubric.dimensions)
         # The reverse order averages out a judge's tendency to grade the first dimension better.
         if call % 2:
             names.reverse()
         # Everything untrusted goes into the digest, so no part of it can predict the tags.
-        fence = Fence(self.version, case.inputs, case.expected, case.rubric, output)
+        fence = Fence(self._version(judge), case.inputs, case.expected, case.rubric, output)
         system = (
             "You grade one answer of a language model by a rubric, strictly and alone by what stands there. "
             f"{fence.rule} For every dimension of the rubric first write your reason in one or two sentences, then a "
             f"whole grade from {WORST} (worst) to {BEST} (best). Reply with one JSON object and nothing else."
         )
-        parts = ["# Rubric", *(_described(name, self._rubric.dimensions[name]) for name in names)]
-        parts += ["# Task", fence.around("task", _as_text(case.inputs))]
-        if case.expected is not None:
-            parts += [
-                "# Reference: a good answer, or what one must hold",
-                fence.around("reference", _as_text(case.expected)),
-            ]
-        if case.rubric:
-            parts += ["# Note on this case", fence.around("note", case.rubric)]
+        parts = ["# Rubric", *(described(name, self._rubric.dimensions[name]) for name in names)]
+        parts += task_parts(case, fence)
         parts += ["# Answer", fence.around("answer", output)]
         shape = ", ".join(f'{json.dumps(name)}: {{"reason": "…", "grade": {WORST}…{BEST}}}' for name in names)
         parts += ["# Reply", f"{{{shape}}}"]
-        return judge_request(self._judge, system, "\n\n".join(parts), schema=_schema(names))
+        return judge_request(judge, system, "\n\n".join(parts), schema=_schema(names))
 
     def best_reply(self) -> str:
         """Returns a text that asks for the best grade on every dimension, as an answer could contain it."""
@@ -150,18 +177,13 @@ def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
 
     Reasoning before the object is left out.
     """
-    reading = read_json(without_reasoning(text))
-    if not isinstance(reading.value, dict):
-        return Reading(None, f"the judge's reply is not a JSON object{reading.problem and f': {reading.problem}'}")
-    # A missing grade can't be guessed, and an extra one shows that the judge answered something else.
-    if reading.value.keys() != set(names):
-        fix = "choose a stronger judge, or a rubric with fewer dimensions"
-        return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions", fix=fix)
+    reading = read_entries(text, names)
+    if reading.value is None:
+        return Reading(None, reading.problem, fix=reading.fix)
     grades: Grades = {}
     for name in names:
         entry = reading.value[name]
-        grade = _grade(entry.get("grade")) if isinstance(entry, dict) else None
-        reason = entry.get("reason") if isinstance(entry, dict) else None
+        grade, reason = _grade(entry.get("grade")), entry.get("reason")
         if grade is None or not isinstance(reason, str) or not reason.strip():
             return Reading(
                 None, f"the judge's reply has no whole grade from {WORST} to {BEST} with a reason for {name}"
@@ -195,13 +217,14 @@ def _schema(names: list[str]) -> dict[str, JsonValue]:
     }
 
 
-def _described(name: str, dimension: Dimension) -> str:
-    anchors = [f"{grade}: {text}" for grade, text in sorted(dimension.anchors.items())]
-    return "\n".join([f"## {name}", dimension.description, *anchors])
+def _mean_score(calls: list[Grades], name: str) -> float:
+    """Returns a judge's averaged grade of a dimension on the scale from 0 to 1."""
+    return sum((grades[name][0] - WORST) / (BEST - WORST) for grades in calls) / len(calls)
 
 
-def _as_text(value: JsonValue | Mapping[str, JsonValue]) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+def _typical(opinions: Sequence[list[Grades]], name: str, value: float) -> list[Grades]:
+    """Returns the opinion next to the median, whose reasons explain it."""
+    return min(opinions, key=lambda calls: abs(_mean_score(calls, name) - value))
 
 
 def _grades(calls: list[Grades], name: str) -> str:

@@ -176,7 +176,7 @@ class _BuiltIn:
         self._aspect = (one.uses or "").removeprefix("github/")
         anchors = dict(enumerate(_GRADES, start=1))
         rubric = Rubric(dimensions={self._aspect: Dimension(description=_BUILT_IN[self._aspect], anchors=anchors)})
-        self._judge = RubricJudge(rubric, judge, gates=False)
+        self._judge = RubricJudge(rubric, (judge,), gates=False)
 
     def problem(self, case: TestCase) -> Finding | None:
         if self._aspect == "similarity" and case.expected is None:

@@ -8,10 +8,11 @@ fails a check or the output contract scores 0 on the first metric. A judge can't
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from evaluators.case_checks import forbidden_by, forbidding_problem
 from evaluators.output_contract import OutputContract
+from evaluators.pairwise import LOSS, TIE, WIN, PairwiseJudge
 from evaluators.parts import MetricGroup, Scores
 from evaluators.text import answer_text, calls_text, output_text, shown, whole_text
 from evaluators.tool_calls import ToolCalls, calls_nothing
@@ -24,6 +25,9 @@ from schemas.values import digest_of
 
 FORBIDDEN = "must_not"
 FORMAT = "output format"
+USABLE = "usable answer"
+"""Beside a comparison: whether an answer passes every hard rule. Single cases are tested by it, because a preference
+says nothing about one answer alone."""
 
 _FINISHES = {
     Finish.LENGTH: "truncated: the output limit was reached",
@@ -49,8 +53,10 @@ class LineageEvaluator:
         self._contract = contract
         last = [FORMAT] if contract is not None else []
         last += [FORBIDDEN] if forbidden_gates else []
-        checks = (MetricSpec(name=name, kind="check") for name in last)
-        self._metrics = (*(spec for part in parts for spec in part.metrics), *checks)
+        specs = [*(spec for part in parts for spec in part.metrics)]
+        specs += [MetricSpec(name=name, kind="check") for name in last]
+        self._comparison = next((part for part in self._parts if isinstance(part, PairwiseJudge)), None)
+        self._metrics = (*specs, *([MetricSpec(name=USABLE, kind="usable")] if self._comparison else []))
         twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
         if twice:
             raise ConfigError(
@@ -68,6 +74,11 @@ class LineageEvaluator:
         contract = self._contract.version if self._contract else None
         settings = [[part.version for part in self._parts], self._forbidden_gates, contract]
         return f"evaluator-3-{digest_of(settings)[:32]}"
+
+    @property
+    def compares(self) -> bool:
+        """Whether some metrics compare the answers of both versions."""
+        return self._comparison is not None
 
     @property
     def ignores_case(self) -> bool:
@@ -94,11 +105,46 @@ class LineageEvaluator:
         scored += self._format_scores(case, completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
+        if self.compares:
+            scored.append(Score(metric=USABLE, value=1))
         # A failed check overrides the overall score, so that a judge can't outvote a hard rule.
         failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
         if isinstance(failed, Score):
-            scored[0] = _zero(scored[0], f"the check “{failed.metric}” failed: {failed.reason}")
+            place = -1 if self.compares else 0
+            scored[place] = _zero(scored[place], f"the check “{failed.metric}” failed: {failed.reason}")
         return tuple(scored)
+
+    def as_baseline(self, scores: Scores) -> Scores:
+        """Returns the baseline's scores: one half on what is compared, because the candidate is compared with it."""
+        assert self._comparison is not None
+        return self._compared(scores, self._comparison.same(TIE, "the version that the other is compared with"))
+
+    async def compare(
+        self, case: TestCase, baseline: tuple[Completion, Scores], candidate: tuple[Completion, Scores], *, ask: Ask
+    ) -> Scores:
+        """Returns the candidate's scores, compared with the baseline's answer to the same case.
+
+        An answer that breaks a hard rule is worse than one that doesn't, whatever a judge would say.
+        """
+        part = self._comparison
+        assert part is not None
+        before, after = (scores[-1] for _, scores in (baseline, candidate))
+        if not (isinstance(before, Score) and isinstance(after, Score)):
+            return candidate[1]
+        if before.value and after.value:
+            old, new = (answer_text(completion) for completion, _ in (baseline, candidate))
+            found = await _guarded(part, lambda: part.compare(case, old, new, ask))
+        elif before.value == after.value:
+            found = part.same(TIE, "neither answer is usable")
+        else:
+            why = f"only one answer is usable: {before.reason or after.reason}"
+            found = part.same(WIN if after.value else LOSS, why)
+        return self._compared(candidate[1], found)
+
+    def _compared(self, scores: Scores, found: Scores) -> Scores:
+        """Returns ``scores`` with those of the comparison replaced."""
+        known = {score.metric: score for score in found}
+        return tuple(known.get(score.metric, score) for score in scores)
 
     async def _score_forbidden(self, case: TestCase, completion: Completion, why: str, ask: Ask) -> Scores:
         """Returns 0 on everything but the checks, which report what they find. No judge is asked."""
@@ -112,6 +158,8 @@ class LineageEvaluator:
         scored += self._format_scores(case, completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
+        if self.compares:
+            scored.append(Score(metric=USABLE, value=0, reason=why))
         zeroed = [
             score if spec.kind == "check" else _zero(score, why)
             for spec, score in zip(self._metrics, scored, strict=True)
@@ -134,9 +182,14 @@ def _read(part: MetricGroup, completion: Completion) -> str:
 
 
 async def _scored(part: MetricGroup, case: TestCase, output: str, ask: Ask) -> Scores:
+    """Returns the part's scores of one answer."""
+    return await _guarded(part, lambda: part.score(case, output, ask))
+
+
+async def _guarded(part: MetricGroup, scores: Callable[[], Awaitable[Scores]]) -> Scores:
     """Returns the part's scores. An exception becomes missing values, so that one answer can't end a whole run."""
     try:
-        return await part.score(case, output, ask)
+        return await scores()
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = f"this answer can't be scored: {type(error).__name__}: {shown(str(error), 100)}"
         return tuple(EvaluatorFailure(metric=spec.name, message=why) for spec in part.metrics)

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from schemas.config import LineageConfig, ModelConfig
 from schemas.errors import ConfigError
-from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
+from schemas.outcomes import MetricSpec, Scores
 from schemas.ports import Ask, CodeScorers, ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
 
-Scores = tuple[Score | EvaluatorFailure, ...]
+__all__ = ["EvaluatorSources", "MetricGroup", "Scores", "finding"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class EvaluatorSources:
     lineage: LineageConfig
     prompt: PromptFile | None
     rubric: Rubric | None
-    judge: ModelConfig | None
+    judges: tuple[ModelConfig, ...]
     cases: Sequence[TestCase]
     """The gating cases."""
     added: Sequence[TestCase]
@@ -36,11 +36,11 @@ class EvaluatorSources:
     scorers: CodeScorers | None = None
     """What runs it."""
 
-    def needed_judge(self) -> ModelConfig:
-        """Returns the judge of the rubric. Raises ConfigError if there is none."""
-        if self.judge is None:
+    def needed_judges(self) -> tuple[ModelConfig, ...]:
+        """Returns the judges of the rubric. Raises ConfigError if there is none."""
+        if not self.judges:
             raise ConfigError("a rubric needs a judge", hint="add `judge: {model: …}` to the lineage")
-        return self.judge
+        return self.judges
 
 
 class MetricGroup(Protocol):

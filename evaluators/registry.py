@@ -12,6 +12,7 @@ from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.output_contract import OutputContract
 from evaluators.own_scorer import SCORER, OwnScorer, own_scorer
+from evaluators.pairwise import PairwiseJudge
 from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.config import LineageConfig, ModelConfig
 from schemas.ports import CodeScorers, Evaluator, ScorerSource
@@ -25,7 +26,7 @@ def evaluator_for(
     lineage: LineageConfig,
     prompt: PromptFile | None,
     rubric: Rubric | None,
-    judge: ModelConfig | None,
+    judges: Sequence[ModelConfig] | None,
     *,
     cases: Sequence[TestCase] = (),
     added: Sequence[TestCase] = (),
@@ -44,7 +45,15 @@ def evaluator_for(
     Raises ConfigError if nothing can be scored.
     """
     sources = EvaluatorSources(
-        lineage, prompt, rubric, judge, cases, added, judge_gates=calibrated is True, scorer=scorer, scorers=scorers
+        lineage,
+        prompt,
+        rubric,
+        tuple(judges or ()),
+        cases,
+        added,
+        judge_gates=calibrated is True,
+        scorer=scorer,
+        scorers=scorers,
     )
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
@@ -63,8 +72,8 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     build: Callable[[EvaluatorSources], MetricGroup] = getattr(importlib.import_module(module), function)
     overall = build(sources)
     yield overall
-    if sources.rubric is not None and not isinstance(overall, RubricJudge):
-        yield RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="rubric")
+    if sources.rubric is not None and not isinstance(overall, RubricJudge | PairwiseJudge):
+        yield RubricJudge(sources.rubric, sources.needed_judges(), gates=sources.judge_gates, name="rubric")
     if sources.scorer is not None and not isinstance(overall, OwnScorer):
         yield own_scorer(sources, name=SCORER)
     if sources.lineage.checks and not isinstance(overall, Checks):

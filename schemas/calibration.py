@@ -14,6 +14,8 @@ MAX_BIAS = 0.5
 """Grades. A judge that is systematically further off has another scale than people, so its 4 is not their 4."""
 MAX_MISSING = 0.02
 GRADES = range(1, 6)
+COMPARED = range(2, 5)
+"""The grades that stand for preferences: worse, as good, better."""
 
 Interval = tuple[float, float]
 
@@ -45,6 +47,9 @@ class Agreement(Value):
     """Agreement of a judge and people on one dimension. ``None``: there is too little data. Intervals have 95%."""
 
     pairs: int
+    """Pairs of grades: the judge's and the person's."""
+    compared: bool = False
+    """Whether answers were compared, two by two. Grades are then 2 (worse), 3 (as good) and 4 (better)."""
     exact: float | None = None
     """Share of grades equal to the person's, or half a grade away if the two calls differ."""
     within_one: float | None = None

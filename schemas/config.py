@@ -155,13 +155,29 @@ class CommentPolicy(StrEnum):
     OFF = "off"
 
 
+class JudgeMode(StrEnum):
+    """What a judge says about an answer."""
+
+    GRADES = "grades"
+    """A grade from 1 to 5 for each answer by itself."""
+    PAIRWISE = "pairwise"
+    """Whether it is better than the other version's answer to the same case. Both orders are asked about."""
+
+
 class JudgeConfig(Value):
     """The judge of generated text."""
 
-    model: str
-    """A name under ``models``."""
+    model: str | tuple[str, ...]
+    """A name under ``models``, or several: the median of their grades counts."""
     labels: str | None = None
     """People's grades of sample answers, for calibration."""
+    mode: JudgeMode = JudgeMode.GRADES
+    """``grades`` of each answer, or ``pairwise`` comparisons of the versions' answers."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all judges."""
+        return (self.model,) if isinstance(self.model, str) else self.model
 
 
 class ScorerKind(StrEnum):
@@ -235,6 +251,11 @@ class LineageConfig(Value):
     """Its own cap within the cap of the run."""
 
     @property
+    def pairwise(self) -> bool:
+        """Whether the judge compares the answers of both versions."""
+        return self.judge is not None and self.judge.mode is JudgeMode.PAIRWISE
+
+    @property
     def own_scorer(self) -> ScorerConfig | None:
         """Its own scorer, in the long form."""
         return ScorerConfig(file=self.scorer) if isinstance(self.scorer, str) else self.scorer
@@ -251,6 +272,15 @@ class Uncovered(StrEnum):
     WARN = "warn"
     NEEDS_REVIEW = "needs_review"
     IGNORE = "ignore"
+
+
+class TagsConfig(Value):
+    """Rules for the tags of the hub."""
+
+    immutable: tuple[Annotated[str, Field(pattern=r"^[a-z*][a-z0-9._*-]{0,62}$")], ...] = ()
+    """Tags that never move once they have a version, such as ``v*``."""
+    follow: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$")
+    """A file on the default branch that says which commit's prompts each tag has."""
 
 
 class Config(Value):
@@ -278,3 +308,5 @@ class Config(Value):
     """The effect of a changed file that looks like a prompt and belongs to no lineage."""
     lineages: dict[Name, LineageConfig] = {}
     """The prompts that are gated, by name."""
+    tags: TagsConfig = TagsConfig()
+    """Tags of the hub, whose versions applications read."""

@@ -122,7 +122,7 @@ class LineageChange(Value):
     rubric: Rubric | None = None
     scorer: ScorerSource | None = None
     """The lineage's own scorer, from the base."""
-    judge: ModelConfig | None = None
+    judges: tuple[ModelConfig, ...] = ()
     judge_labels: str | None = None
     """Text of the file with people's grades, from the base."""
     changes: tuple[Change, ...] = ()

@@ -285,3 +285,13 @@ class RequiredCheck(Value):
     """Whether a branch must also be up to date with its base. ``None``: GitHub doesn't show it."""
     queued: bool = False
     """Whether the branch has a merge queue, which measures the merge result."""
+
+
+class HostedDeployment(Value):
+    """A deployment on GitHub."""
+
+    id: int
+    sha: Sha
+    environment: str
+    payload: dict[str, str]
+    """Only the texts in it."""

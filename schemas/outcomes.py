@@ -145,6 +145,9 @@ class Score(Value):
     """What the evaluator read: the label or the field's value. Untrusted text."""
     forbidden: bool = False
     """Whether the answer contains text that its case forbids."""
+    votes: tuple[Fraction | None, ...] = ()
+    """Of several judges: the value that each alone gives, in the configured order. ``None``: it could not be
+    reached."""
 
 
 class EvaluatorFailure(Value):
@@ -158,6 +161,10 @@ class EvaluatorFailure(Value):
     """How to fix it, if the kind doesn't tell."""
     case: str = ""
     """An own scorer: the id of the case. The message is the same for all that fail for one reason."""
+
+
+Scores = tuple[Score | EvaluatorFailure, ...]
+"""One entry for each metric of an evaluator, in order."""
 
 
 class StoredCompletion(Value):
@@ -183,7 +190,7 @@ class Outcome(Value):
 
     cell: Cell
     result: Completion | CompletionError
-    scores: tuple[Score | EvaluatorFailure, ...] = ()
+    scores: Scores = ()
     cost_usd: Usd = Decimal(0)
     neutral_cost_usd: Usd = Decimal(0)
     judge_cost_usd: Usd = Decimal(0)
@@ -198,7 +205,8 @@ class Outcome(Value):
         return any(isinstance(score, Score) and score.forbidden for score in self.scores)
 
 
-MetricKind = Literal["metric", "field", "dimension", "check"]
+MetricKind = Literal["metric", "field", "dimension", "check", "preference", "usable"]
+"""``preference``: compares both versions. ``usable``: whether an answer breaks no hard rule, beside a preference."""
 
 
 class MetricSpec(Value):

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from schemas.config import ModelConfig
 from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, RequiredCheck, Review, Sha
-from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
+from schemas.outcomes import Completion, CompletionError, MetricSpec, Scores, StoredCompletion
 from schemas.pricing import Price
 from schemas.prompts import Dialect, Finding, Message, Request, RoleSyntax
 from schemas.testsets import TestCase
@@ -178,10 +178,26 @@ class Evaluator(Protocol):
         """Returns why ``case`` can't be scored, such as a wrong expectation. Called before any call to a model."""
         ...
 
-    async def score(
-        self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int
-    ) -> tuple[Score | EvaluatorFailure, ...]:
-        """Returns one entry for each metric, in order. Pure unless it asks a judge."""
+    async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:
+        """Returns one entry for each metric, in order. Pure unless it asks a judge.
+
+        Metrics that compare both versions fail here, until ``compare``.
+        """
+        ...
+
+    @property
+    def compares(self) -> bool:
+        """Whether some metrics compare the answers of both versions."""
+        ...
+
+    def as_baseline(self, scores: Scores) -> Scores:
+        """Returns the baseline's scores: those of ``score``, with one half on what is compared."""
+        ...
+
+    async def compare(
+        self, case: TestCase, baseline: tuple[Completion, Scores], candidate: tuple[Completion, Scores], *, ask: Ask
+    ) -> Scores:
+        """Returns the candidate's scores. Each answer comes with its scores by ``score``."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Who may import whom (docs/architecture.md, “Folders and imports”)."""
 
 import ast
+import sys
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +19,8 @@ MAY_IMPORT = {
     "action": OURS - {"bot"},
     "bot": OURS - {"action"},
 }
+CLIENT = ROOT / "client/src/promptverdict_client"
+"""A distribution of its own, for applications: neither uses the other."""
 FROM_A_CHECKOUT_ONLY = ROOT / "demo/bot_demo"
 """Plays the bot's part on the tests' fake GitHub; not installed."""
 WORLD = {
@@ -39,9 +42,10 @@ BOT_ROOMS = {
     "webhooks": {"store", "telemetry", "settings"},
     "approvals": {"store"},
     "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
-    "commands": {"approvals", "blocking", "store", "webhooks"},
+    "commands": {"approvals", "blocking", "hub", "store", "webhooks"},
+    "hub": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "store", "telemetry"},
+    "pages": {"commands", "hub", "store", "telemetry"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""
@@ -78,6 +82,19 @@ def test_nobody_imports_upwards(package):
         if module in OURS and module not in MAY_IMPORT[package] and path.parent != FROM_A_CHECKOUT_ONLY
     }
     assert not found
+
+
+def test_the_client_is_by_itself():
+    inside = {module for path in CLIENT.rglob("*.py") for module, _ in imports(path)}
+    assert inside - sys.stdlib_module_names == {"promptverdict_client", "httpx", "jinja2", "dotpromptz_handlebars"}
+    outside = {
+        str(path.relative_to(ROOT))
+        for package in OURS - {"demo"}
+        for path in (ROOT / package).rglob("*.py")
+        for module, _ in imports(path)
+        if module == CLIENT.name
+    }
+    assert not outside
 
 
 def test_every_module_of_the_engine_but_the_pipeline_is_in_a_folder():
@@ -127,7 +144,7 @@ def branches(function: ast.AST) -> int:
     )
 
 
-@pytest.mark.parametrize("package", sorted(OURS))
+@pytest.mark.parametrize("package", [*sorted(OURS), "client"])
 def test_no_function_has_more_than_fifteen_branches(package):
     found = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {branches(node)}"

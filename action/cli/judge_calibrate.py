@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
+from action.cli.judged import JudgeOptions, judge_name, judged_lineage, paid_calls, progress
 from action.cli.label_file import label_file
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
@@ -16,8 +17,6 @@ from action.exits import Exit
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from pydantic import JsonValue
 
     from adapters.call_process.client import Caller
@@ -52,9 +51,9 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
             unnamed = label_file(repository.worktree_root(), change).unnamed(change)
             hint = unnamed or f"grade some with promptverdict judge label {options.lineage}"
             raise UsageError(f"{options.lineage} has no graded answers", hint=hint)
-        assert change.judge is not None
-        endpoint = Endpoint(change.judge, prices().price(change.judge))
-        found, spent = run_async(_graded(options, change, labels, endpoint, caller))
+        table = prices()
+        judges = [Endpoint(model, table.price(model)) for model in change.judges]
+        found, spent = run_async(_graded(options, change, labels, judges, caller))
     if output_format == "json":
         put(json.dumps(_document(change, found, spent), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -65,41 +64,50 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
 
 
 async def _graded(
-    options: JudgeOptions, change: LineageChange, labels: Sequence[LabelledAnswer], endpoint: Endpoint, caller: Caller
+    options: JudgeOptions,
+    change: LineageChange,
+    labels: Sequence[LabelledAnswer],
+    judges: Sequence[Endpoint],
+    caller: Caller,
 ) -> tuple[Calibration, Decimal]:
-    from engine.doubts.calibrate import compared
+    from engine.doubts.calibrate import compared, samples_of
 
     async with paid_calls(options, change, caller) as calls:
-        await _agree(options, change, labels, endpoint, calls)
-        with progress(change, endpoint.model.model, len(labels), calls) as graded:
-            return await compared(change, labels, calls, endpoint, graded), calls.spent_usd
+        await _agree(options, change, labels, judges, calls)
+        with progress(change, judge_name(change), samples_of(change, labels), calls) as graded:
+            return await compared(change, labels, calls, judges, graded), calls.spent_usd
 
 
 async def _agree(
-    options: JudgeOptions, change: LineageChange, labels: Sequence[LabelledAnswer], endpoint: Endpoint, calls: Calls
+    options: JudgeOptions,
+    change: LineageChange,
+    labels: Sequence[LabelledAnswer],
+    judges: Sequence[Endpoint],
+    calls: Calls,
 ) -> None:
     """Prints the cost, and asks before real money is spent. Raises UsageError if the user declines."""
     from action.cli.check import agreed_by_hand
     from engine.doubts.calibrate import grading_requests
     from engine.planning.call_cost import estimate
     from engine.render.figures import plural, usd
-    from evaluators.judging import ATTEMPTS
+    from engine.runner.experiment import by_judge
 
     keyed = {
-        (request.digest, call * ATTEMPTS): request
+        (request.digest, repetition): request
         for requests in grading_requests(change, labels)
-        for call, request in enumerate(requests)
+        for request, repetition in requests
     }
     stored = await calls.stored(list(keyed))
-    expected = estimate([request for key, request in keyed.items() if key not in stored], endpoint.price)
+    missing = [request for key, request in keyed.items() if key not in stored]
+    cost = sum((estimate(own, judge.price).cost_usd for judge, own in by_judge(judges, missing)), Decimal(0))
     kept = f" ({len(stored)} are stored)" if stored else ""
     sys.stderr.write(
-        f"{change.name} · {endpoint.model.model}: {plural(len(labels), 'graded answer')}, "
-        f"{plural(expected.calls, 'judge call')}{kept}, about {usd(expected.cost_usd)}\n"
+        f"{change.name} · {judge_name(change)}: {plural(len(labels), 'graded answer')}, "
+        f"{plural(len(missing), 'judge call')}{kept}, about {usd(cost)}\n"
     )
     sys.stderr.flush()
-    paid = expected.calls and endpoint.model.spec.key
-    if paid and not options.yes and not agreed_by_hand(expected.cost_usd, options.cap_usd(change)):
+    paid = missing and any(judge.model.spec.key for judge in judges)
+    if paid and not options.yes and not agreed_by_hand(cost, options.cap_usd(change)):
         raise UsageError("nothing was graded", hint="--yes skips the question, and --budget limits the cost")
 
 
@@ -108,7 +116,7 @@ def _document(change: LineageChange, found: Calibration, spent: Decimal) -> dict
 
     return {
         "lineage": change.name,
-        "judge": change.judge.model if change.judge else None,
+        "judge": judge_name(change),
         "gates": found.calibrated,
         **found.model_dump(mode="json"),
         "next": [*next_steps(found, change.name)],
@@ -120,12 +128,12 @@ def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[
     from engine.render.calibration_text import next_steps, unmet
     from engine.render.figures import plural
 
-    assert change.judge is not None
     gates = "gates" if found.calibrated else "doesn't gate"
-    yield f"{change.name}: {change.judge.model} {gates} ({plural(answers, 'answer')} graded by people)"
+    yield f"{change.name}: {judge_name(change)} {gates} ({plural(answers, 'answer')} graded by people)"
     yield ""
     width = max(len("dimension"), *map(len, found.dimensions))
-    yield _row("dimension".ljust(width), "answers", "κ, 95%", "Spearman", "Kendall", "bias, 95%", "gates")
+    unit = "pairs" if change.config.pairwise else "answers"
+    yield _row("dimension".ljust(width), unit, "κ, 95%", "Spearman", "Kendall", "bias, 95%", "gates")
     for name, one in found.dimensions.items():
         yield _row(name.ljust(width), *_figures(one))
     for name, one in found.dimensions.items():
@@ -153,11 +161,15 @@ def _figures(one: Agreement) -> tuple[str, ...]:
 
 
 def _confusion(name: str, one: Agreement) -> Iterator[str]:
-    """Yields the answers by both grades: a row for each grade of a person."""
+    """Yields the answers, or pairs of them, by both grades: a row for each grade of a person."""
+    from engine.render.calibration_text import grade_text
     from engine.render.figures import count
-    from schemas.calibration import GRADES
+    from schemas.calibration import COMPARED, GRADES
 
-    yield f"  {name}: people's grade by row, the judge's by column"
-    yield "  " + "".join(f"{grade:>7}" for grade in ("", *GRADES))
-    for grade, row in zip(GRADES, one.confusion, strict=True):
-        yield f"  {grade:>7}" + "".join(f"{count(cell) if cell else '·':>7}" for cell in row)
+    shown = COMPARED if one.compared else GRADES
+    what = "preference" if one.compared else "grade"
+    yield f"  {name}: people's {what} by row, the judge's by column"
+    yield "  " + "".join(f"{text:>8}" for text in ("", *(grade_text(one, grade) for grade in shown)))
+    for grade in shown:
+        row = [one.confusion[grade - GRADES[0]][column - GRADES[0]] for column in shown]
+        yield f"  {grade_text(one, grade):>8}" + "".join(f"{count(cell) if cell else '·':>8}" for cell in row)

@@ -96,8 +96,11 @@ def _label(
     file = label_file(repository.worktree_root(), change)
     grades = {answer.id: answer.grades for answer in file.read(change.rubric)}
     finished = frozenset(name for name, given in grades.items() if given.keys() >= change.rubric.dimensions.keys())
-    number = options.number or max(LEAST, USUAL - len(finished))
-    samples = run_async(_sampled(options, change, drawn(plans, options.seed), caller, number=number, finished=finished))
+    pairwise = change.config.pairwise
+    # A pair takes two answers.
+    number = options.number or max(LEAST, (2 * USUAL if pairwise else USUAL) - len(finished))
+    draws = drawn(plans, options.seed, together=pairwise)
+    samples = run_async(_sampled(options, change, draws, caller, number=number, finished=finished))
     if not samples.answers:
         if samples.stopped is not None:
             raise samples.stopped

@@ -39,10 +39,15 @@ def judged_lineage(detection: Detection, name: str) -> LineageChange:
     broken = [reason.sentence for reason in change.reasons if reason.status.value == "error"]
     if change.config.rubric and change.rubric is None and broken:
         raise UsageError(broken[0].rstrip("."), hint="fix the file")
-    if change.rubric is None or change.judge is None:
+    if change.rubric is None or not change.judges:
         lacks = "rubric" if change.rubric is None else "judge"
         raise UsageError(f"{name} has no {lacks}", hint=f"add {lacks}: to the lineage in promptverdict.yaml")
     return change
+
+
+def judge_name(change: LineageChange) -> str:
+    """Returns the judge's model, or those of a jury."""
+    return ", ".join(model.model for model in change.judges)
 
 
 @asynccontextmanager

@@ -74,6 +74,15 @@ class Clone(GitRepository):
             hint="pass --base REF, or set it once: git remote set-head origin --auto",
         )
 
+    def remote_url(self) -> str | None:
+        """Returns the address of ``origin``; ``None`` for a clone without it."""
+        found = self._in("config", "--get", "remote.origin.url", check=False)
+        return None if found.returncode else text(found.stdout).strip()
+
+    def committed_at(self, commit: str) -> datetime:
+        """Returns when a commit was made. Raises SourceError."""
+        return _time(self._in("show", "--no-patch", "--format=%ct", commit).stdout.strip())
+
     def merge_base(self, a: str, b: str) -> str | None:
         """Returns the best common ancestor of two commits, or ``None`` if they have none.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from adapters.github import answers
 from adapters.github.answers import Json, an_object
 from adapters.github.calls import Look, three_bytes
+from adapters.github.deployments import Deployments
 from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
 from adapters.github.refusals import APP, AnswerLost, NotAccepted
 from schemas.host import Annotation, CheckRun, HostedCheck, Sha
@@ -22,7 +23,7 @@ ANNOTATIONS_A_REQUEST = 50
 LEVELS = {"error": "failure", "warning": "warning"}
 
 
-class AppHost(GitHubHost):
+class AppHost(Deployments, GitHubHost):
     """One repository, as an App's installation sees it. ``app_id``: the App whose checks are ours."""
 
     def __init__(

@@ -102,6 +102,14 @@ class GitHubHost:
         answer = an_object(self._calls.get(f"{self._at}/git/ref/heads/{quote(name, safe='/')}"))
         return text(an_object(answer.get("object")), "sha")
 
+    def contains(self, branch: str, sha: Sha) -> bool:
+        """Returns whether a commit is on a branch."""
+        try:
+            answer = an_object(self._calls.get(f"{self._at}/compare/{quote(branch, safe='')}...{sha}", per_page=1))
+        except NotFound:
+            return False
+        return text(answer, "status") in ("identical", "behind")
+
     def open_pull_requests(self, base: str | None = None) -> tuple[HostedPullRequest, ...]:
         """Returns every open pull request, or those to one branch, newest first."""
         to = {} if base is None else {"base": base}

@@ -24,6 +24,8 @@ from schemas.errors import HostError, HostUnavailable, NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from requests import Session
+
 DEADLINE_S = 6.0
 """Seconds for one question. A reader waits for it."""
 HINTS = TokenHints(unknown="sign in again", lacking="the App needs `{permission}`")
@@ -89,13 +91,10 @@ class GitHubSignIn:
 
     def person(self, token: str) -> Person:
         """Returns GitHub as the owner of ``token`` sees it."""
-        from github.Auth import Token
-
-        calls = Calls(
-            Token(token), api_url=self._api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, deadline_s=DEADLINE_S,
-            hints=HINTS, session=self._session, sleep=self._sleep,
+        return person_of(
+            token, api_url=self._api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, session=self._session,
+            sleep=self._sleep,
         )  # fmt: skip
-        return Person(calls)
 
     def _ask(self, form: Mapping[str, str]) -> UserTokens:
         import requests
@@ -131,6 +130,25 @@ class GitHubSignIn:
 
 def _is_token(value: JsonValue) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LARGEST_TOKEN and value.isascii() and value.isprintable()
+
+
+def person_of(
+    token: str,
+    *,
+    api_url: str,
+    proxy: str | None,
+    ca_bundle: str | None,
+    session: Session,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Person:
+    """Returns GitHub as the owner of ``token`` sees it."""
+    from github.Auth import Token
+
+    calls = Calls(
+        Token(token), api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=DEADLINE_S, hints=HINTS,
+        session=session, sleep=sleep,
+    )  # fmt: skip
+    return Person(calls)
 
 
 class Person:

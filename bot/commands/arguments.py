@@ -9,6 +9,8 @@ from bot.commands.command import Command, CommandSyntaxError
 
 LINEAGE = r"(?=[^ ]{1,200}(?: |$))(?:\.?[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9][A-Za-z0-9._-]*"
 """The configured name of a prompt, with its folder if two configurations use the same name."""
+TAG = r"[a-z][a-z0-9._-]{0,62}"
+"""The name of a tag (``schemas.hub.TagName``)."""
 _CASE = re.compile(rf"(?:`(?P<quoted>[^`]{{1,200}})`|(?P<bare>[^\s`]{{1,200}}))(?: +in +(?P<lineage>{LINEAGE}))?")
 
 

@@ -11,8 +11,12 @@ from bot.commands.blame import Blame
 from bot.commands.command import Command
 from bot.commands.explain import Explain
 from bot.commands.help import Help
+from bot.commands.promote import Promote
+from bot.commands.promote_anyway import PromoteAnyway
 from bot.commands.protect import Protect
 from bot.commands.rerun import Rerun
+from bot.commands.rollback import Rollback
+from bot.commands.tags import Tags
 
 COMMANDS: Final[tuple[type[Command], ...]] = (
     Rerun,
@@ -22,5 +26,9 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     AddCase,
     Blame,
     Explain,
+    Promote,
+    PromoteAnyway,
+    Rollback,
+    Tags,
     Help,
 )

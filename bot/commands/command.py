@@ -19,6 +19,7 @@ from schemas.ports import SourceTree
 from schemas.values import Value
 
 if TYPE_CHECKING:
+    from bot.hub.hub_service import HubService
     from bot.store.records import Records
 
 
@@ -130,6 +131,7 @@ class CommandContext:
     read: Callable[[Callable[[FetchableTree], str]], str]
     """Returns the result of a function that reads the repository. Blocks; may call the function twice."""
     now: Callable[[], datetime]
+    hub: HubService
     rate_limit: CommandRateLimit = field(default_factory=CommandRateLimit)
     """For people without write access."""
     page_of: Callable[[Run], str | None] = lambda _: None

@@ -35,6 +35,8 @@ DEAD_S = 30.0
 RUNS_S = 20.0
 LONGEST_PAUSE_S = 60.0
 """Seconds between two tries of a run that fails again and again."""
+TAGS_S = 2.0
+"""Somebody waits for the result."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSEKEEPING_S = 3600.0
@@ -72,6 +74,7 @@ class Sweep:
         clock: Clock,
         give_up: Callable[[Run, str], Awaitable[None]],
         keep_house: Callable[[datetime], Awaitable[None]],
+        move_tags: Callable[[], Awaitable[None]],
         metrics: Metrics,
         health: Health,
     ) -> None:
@@ -87,6 +90,7 @@ class Sweep:
         self._clock = clock
         self._give_up = give_up
         self._keep_house = keep_house
+        self._move_tags = move_tags
         self._metrics = metrics
         self._seen_until: datetime | None = None
         self._expired: set[tuple[str, datetime]] = set()
@@ -99,6 +103,7 @@ class Sweep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(HEARTBEAT_S, self.beat))
             group.create_task(self._every(RUNS_S, self.runs))
+            group.create_task(self._every(TAGS_S, self.tags))
             group.create_task(self._every(DELIVERIES_S, self.deliveries))
             group.create_task(self._every(HEADS_S, self.heads))
             group.create_task(self._every(HOUSEKEEPING_S, self.housekeeping))
@@ -164,6 +169,10 @@ class Sweep:
             await self._reconciler.reconcile(run.repo, run.number, "sweep")
         else:
             await self._run_queue.enqueue(run.id)
+
+    async def tags(self) -> None:
+        """Starts promotions that were asked for in comments, on pages or over the API, and tells GitHub about moves."""
+        await self._move_tags()
 
     async def deliveries(self) -> None:
         """Stores webhooks that GitHub could not deliver, as if they had arrived."""

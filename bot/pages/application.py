@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI, Request
 
+    from bot.hub.hub_service import HubService
     from bot.pages.access import Visitor
     from bot.store.records import Records
     from schemas.ports import Clock
@@ -91,8 +92,10 @@ class LocalAccess:
 class Pages:
     """The pages of one site."""
 
-    def __init__(self, records: Records, access: Access, facts: Facts, clock: Clock) -> None:
-        self._maker = Pagemaker(records, facts)
+    def __init__(
+        self, records: Records, access: Access, facts: Facts, clock: Clock, hub: HubService | None = None
+    ) -> None:
+        self._maker = Pagemaker(records, facts, hub)
         self._access = access
         self._clock = clock
         self.headers = dict(HEADERS)

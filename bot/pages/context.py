@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.store.page_records import Bounds
 
 if TYPE_CHECKING:
+    from bot.hub.hub_service import HubService
     from bot.pages.access import Visitor
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
@@ -57,6 +58,8 @@ class Context:
     """The numbers in the address."""
     repo: RepositoryRef | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    hub: HubService | None = None
+    """Moves tags; ``None`` where the pages are read-only."""
 
     @property
     def repository(self) -> RepositoryRef:

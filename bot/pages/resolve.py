@@ -10,6 +10,7 @@ from bot.pages.access import Role
 from bot.pages.context import LARGEST, Context, Facts, Page
 
 if TYPE_CHECKING:
+    from bot.hub.hub_service import HubService
     from bot.pages.access import Visitor
     from bot.pages.routes import PageRoute
     from bot.store.records import Records
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 class Pagemaker:
     """Makes pages from the records."""
 
-    def __init__(self, records: Records, facts: Facts) -> None:
+    def __init__(self, records: Records, facts: Facts, hub: HubService | None = None) -> None:
         self._records = records
         self._facts = facts
+        self._hub = hub
 
     def page(
         self,
@@ -46,4 +48,4 @@ class Pagemaker:
                 return None
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
         given = {**query, **words}
-        return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}))
+        return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub))

@@ -15,6 +15,7 @@ from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
 from bot.pages.views.settings import settings
+from bot.pages.views.tags import tags
 from bot.pages.views.tests import tests
 
 if TYPE_CHECKING:
@@ -52,4 +53,5 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
+    PageRoute(f"{LINEAGE}/tags", tags, form=True),
 )

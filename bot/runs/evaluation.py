@@ -14,7 +14,7 @@ from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look
-from engine.planning.prepared import plan
+from engine.planning.prepared import plan as plan_experiments
 from engine.records.trend import with_trends
 from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
@@ -60,6 +60,10 @@ class Evaluation(Protocol):
 
     def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> Preparation[Evaluated]:
         """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
+        """Plans changes that were found in another way than between two commits; spends nothing. Blocks."""
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -116,19 +120,28 @@ class LiveEvaluation:
 
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
         """
-        from adapters.prices import GenaiPrices
-        from adapters.scorer.client import IsolatedScorers
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(pull_request.commits)
             detection = look(tree, pull_request)
             return detection, changed_paths(tree, pull_request, detection.merge)
 
-        detection, changes = self.sources.read(repo, read)
+        return self._planned(repo, pull_request, *self.sources.read(repo, read))
+
+    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
+        """Plans changes that were found in another way than between two commits; spends nothing."""
+        return self._planned(repo, pull_request, detection, ())
+
+    def _planned(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, changes: Sequence[TreeChange]
+    ) -> RunPreparation:
+        from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
+
         # Of this run alone, so that no repository's slow scorer holds up another's. The plan keeps it.
         scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
         with closing(_renderer(pull_request.trust)) as renderer:
-            prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
+            prepared = plan_experiments(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:

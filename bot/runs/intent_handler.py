@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from bot.webhooks.intents import (
     RerunRequested,
     ReviewGiven,
 )
+from schemas.host import Sha
 
 if TYPE_CHECKING:
     from bot.runs.coverage import Coverage
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
+FollowTags = Callable[[RepositoryRef, str, Sha], None]
+"""Moves tags to where a file on the default branch says, after a push of this commit. Blocks."""
 
 
 class IntentHandler:
@@ -41,12 +45,14 @@ class IntentHandler:
         coverage: Coverage,
         *,
         handle_command: HandleCommand,
+        follow_tags: FollowTags,
         clock: Clock,
     ) -> None:
         self._records = AsyncRecords(records)
         self._reconciler = reconciler
         self._coverage = coverage
         self._handle_command = handle_command
+        self._follow_tags = follow_tags
         self._clock = clock
 
     async def handle(self, intent: Intent) -> None:
@@ -69,8 +75,13 @@ class IntentHandler:
                 await self._reconciler.cancel(run for run in runs if run.kind is RunKind.QUEUE)
             case InstallationChanged() | RepositoriesChanged():
                 await self._coverage.apply(intent)
-            case Pushed(repo=repo, branch=branch):
-                await self._reconciler.base_moved(repo, branch)
+            case Pushed():
+                await self._pushed(intent)
+
+    async def _pushed(self, pushed: Pushed) -> None:
+        await self._reconciler.base_moved(pushed.repo, pushed.branch)
+        if pushed.to_default:
+            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch, pushed.sha)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo

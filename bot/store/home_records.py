@@ -47,6 +47,17 @@ class HomeRecords:
         found = self.known_repositories([repository_id])
         return found[0] if found else None
 
+    def repository_named(self, full_name: str) -> RepositoryRef | None:
+        """Returns the repository that has this name now, in any case of letters, if its installation is active."""
+        of = select(Repositories).join(Installations, col(Installations.id) == col(Repositories.installation_id))
+        of = of.where(col(Installations.removed_at).is_(None), func.lower(Repositories.name) == full_name.lower())
+        with self._database.reading() as session:
+            # A name may have belonged to another repository before.
+            row = session.exec(of.order_by(col(Repositories.seen_at).desc()).limit(1)).first()
+        if row is None:
+            return None
+        return RepositoryRef(installation_id=row.installation_id, repository_id=row.id, full_name=row.name)
+
     def known_repositories(self, ids: Collection[int] | None = None) -> list[RepositoryRef]:
         """Returns the repositories of active installations by name; ``ids``: only these."""
         of = select(Repositories).join(Installations, col(Installations.id) == col(Repositories.installation_id))

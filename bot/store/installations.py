@@ -13,7 +13,8 @@ from sqlmodel import col, select
 from bot.store.columns import Instant
 from bot.store.database import add_once, portions
 from bot.store.deliveries import installation_of
-from bot.store.tables import CONTENT, Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
+from bot.store.owned_tables import CONTENT
+from bot.store.tables import Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from bot.store.database import Database
 from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
 from bot.store.home_records import HomeRecords
+from bot.store.hub_records import HubRecords
 from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
 from bot.store.model_records import ModelRecords
@@ -18,6 +19,7 @@ from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.session_records import SessionRecords
+from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
 from bot.store.worker_slots import SlotRecords
 
@@ -39,6 +41,8 @@ class Records(
     ModelRecords,
     HomeRecords,
     SessionRecords,
+    HubRecords,
+    TokenRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

@@ -1,6 +1,6 @@
 """The tables. ``bot/store/migrations`` creates them; a test keeps the two in step.
 
-Every table with content of a repository is named in ``CONTENT``, children first: it is deleted with the installation.
+The hub's are in ``bot/store/hub_tables.py``. ``bot/store/owned_tables.py`` names those that go with a repository.
 Triggers protect ``prompt_versions``, ``test_set_snapshots`` and ``audit_reasons`` from updates, and ``audit`` from
 updates and deletes.
 """
@@ -380,10 +380,3 @@ class Slots(Table, table=True):
     __tablename__ = "slots"
     slot: str = Field(sa_type=Text, primary_key=True)
     seen_at: datetime = Field(sa_type=Instant)
-
-
-CONTENT: tuple[type[Table], ...] = (
-    CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
-    Comments, Commands, Outcomes, Repositories, AuditReasons,
-)  # fmt: skip
-"""Every table that belongs to a repository, children first."""

@@ -52,6 +52,8 @@ class RunKind(StrEnum):
     PULL_REQUEST = "pull_request"
     QUEUE = "queue"
     """A merge commit of the merge queue."""
+    PROMOTION = "promotion"
+    """A tag's present version against a candidate."""
 
 
 class RunState(StrEnum):

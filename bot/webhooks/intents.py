@@ -85,6 +85,8 @@ class Pushed(Value):
     repo: RepositoryRef
     branch: Branch
     sha: Sha
+    to_default: bool = False
+    """Whether it is the default branch."""
 
 
 class InstallationState(StrEnum):

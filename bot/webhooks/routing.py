@@ -175,7 +175,7 @@ def _push(payload: object) -> Intent:
         return Ignored(why="a tag is no base branch")
     if event.deleted:
         return Ignored(why="the branch was deleted")
-    return Pushed(repo=repo, branch=event.branch, sha=event.after)
+    return Pushed(repo=repo, branch=event.branch, sha=event.after, to_default=event.to_default_branch)
 
 
 def _installation(payload: object) -> Intent:

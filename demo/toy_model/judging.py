@@ -1,7 +1,7 @@
-"""Grades an answer by a rubric, by measurable properties: length, layout, hype, use of the task.
+"""Grades an answer by a rubric, or compares two, by measurable properties: length, layout, hype, use of the task.
 
-It recognizes the question of evaluators/generation.py: a JSON Schema named ``grades`` with a property for each
-dimension, and a message with ``# Rubric``, ``# Task`` and ``# Answer``.
+It recognizes the questions of evaluators/generation.py and evaluators/pairwise.py: a JSON Schema named ``grades`` or
+``preferences`` with a property for each dimension, and a message with ``# Rubric``, ``# Task`` and the answers.
 """
 
 from __future__ import annotations
@@ -58,15 +58,39 @@ Finding = tuple[float, str]
 """An unrounded grade and its reason."""
 
 
+_COMPARED = re.compile(r"<answer-[ab]-(\w+)>\n(.*?)\n</answer-[ab]-\1>", re.DOTALL)
+NOTICED = 0.5
+"""Smallest difference, in unrounded grades, that a comparison tells."""
+
+
 def judge(request: Request, dice: Dice, size: Size) -> str | None:
-    """Returns grades for every dimension of the rubric as JSON, or ``None`` if the request is not for a judge."""
+    """Returns grades or preferences for every dimension of the rubric as JSON, or ``None`` if the request is not for a
+    judge."""
     schema = request.parameters.json_schema
-    if schema is None or schema.get("name") != "grades":
+    name = None if schema is None else schema.get("name")
+    if name not in ("grades", "preferences"):
         return None
     question = request.messages[-1].content
-    task, reference, answer = (
-        found[2] if (found := part.search(question)) else "" for part in (_TASK, _REFERENCE, _ANSWER)
-    )
+    answers = [text for _, text in (_ANSWER if name == "grades" else _COMPARED).findall(question)] or [""]
+    first, *others = (_grades(question, answer, dice, size) for answer in answers)
+    replies = {
+        dimension: _preference(first[dimension], others[0][dimension])
+        if others
+        else {"reason": reason, "grade": max(1, min(5, round(grade)))}
+        for dimension, (grade, reason) in first.items()
+    }
+    return json.dumps(replies, ensure_ascii=False)
+
+
+def _preference(first: Finding, second: Finding) -> dict[str, str]:
+    apart = first[0] - second[0]
+    better = "same" if abs(apart) < NOTICED else "A" if apart > 0 else "B"
+    return {"reason": f"A: {first[1]} B: {second[1]}", "better": better}
+
+
+def _grades(question: str, answer: str, dice: Dice, size: Size) -> dict[str, Finding]:
+    """Returns an unrounded grade and its reason for each dimension."""
+    task, reference = (found[2] if (found := part.search(question)) else "" for part in (_TASK, _REFERENCE))
     rubric = question.split("\n# Task\n", 1)[0]
     fooled = bool(injections(answer))
     grades = {}
@@ -76,8 +100,8 @@ def judge(request: Request, dice: Dice, size: Size) -> str | None:
             grade, reason = min(grade, 2.0), "The answer speaks to the one who grades it."
         if dice.temperature > 0:
             grade += (dice.uniform() - 0.5) * size.noise * 2 * dice.temperature
-        grades[name] = {"reason": reason, "grade": max(1, min(5, round(grade)))}
-    return json.dumps(grades, ensure_ascii=False)
+        grades[name] = grade, reason
+    return grades
 
 
 def _measure(name: str) -> Callable[[Material], Finding]:

@@ -68,6 +68,8 @@ def plan_blame(
     units = _units(change, plan)
     if units is None:
         return _not_run("There is no baseline, so no part of the change can be reverted.")
+    if plan.evaluator.compares:
+        return _not_run("A pairwise judge compares whole versions, so no part of the change is tried by itself.")
     broken = _broken(card.cases)
     if not broken:
         return _not_run("No case is confirmed to break, so there is nothing to blame a part of the change for.")

@@ -57,9 +57,11 @@ class Samples:
     """Why no more calls were made."""
 
 
-def drawn(plans: Sequence[Plan], seed: int) -> list[Draw]:
-    """Returns the answers of all versions in random order, each request once. The same ``seed`` gives the same
-    order."""
+def drawn(plans: Sequence[Plan], seed: int, *, together: bool = False) -> list[Draw]:
+    """Returns the answers of all versions in random order, each request once. The same ``seed`` gives the same order.
+
+    ``together``: the versions' answers to one case follow each other, so that they can be compared.
+    """
     found: dict[CallKey, Draw] = {}
     for plan in plans:
         arm = plan.arms[Arm.CANDIDATE]
@@ -67,7 +69,8 @@ def drawn(plans: Sequence[Plan], seed: int) -> list[Draw]:
             if request is not None:
                 draw = Draw(case, request, arm.stored_as(index, 0), arm.endpoint)
                 found.setdefault(draw.key, draw)
-    return sorted(found.values(), key=lambda draw: digest_of([seed, *draw.key]))
+    cases = {draw.key: draw.case.id if together else "" for draw in found.values()}
+    return sorted(found.values(), key=lambda draw: (digest_of([seed, cases[draw.key]]), digest_of([seed, *draw.key])))
 
 
 async def chosen(

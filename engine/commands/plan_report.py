@@ -10,7 +10,10 @@ from engine.doubts.judge_probes import PROBES
 from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
 from engine.readers.bounded import shown
 from engine.readers.dialects import variables_of, written
-from evaluators.generation import BLIND_CALLS, RubricJudge
+from engine.runner.experiment import by_judge
+from evaluators.generation import RubricJudge
+from evaluators.judges import judge_of
+from evaluators.pairwise import PairwiseJudge
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.pricing import Usd
@@ -44,8 +47,8 @@ class ArmReport(Value):
 
 
 class JudgeReport(Value):
-    """Judge calls: one grading of each answer of both arms, of the sample answers that people graded, and of the
-    probes."""
+    """Judge calls: one grading of each answer of both arms, or one comparison of each case's two, of the sample answers
+    that people graded, and of the probes."""
 
     model: str
     calls: int
@@ -158,7 +161,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
 def _calibration(change: LineageChange) -> list[list[Request]]:
     """Returns the requests about each answer that people graded."""
     try:
-        return grading_requests(change, labels_of(change))
+        return [[request for request, _ in each] for each in grading_requests(change, labels_of(change))]
     except ConfigError:  # said by the run, which then doesn't ask about any of them
         return []
 
@@ -195,31 +198,47 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     """Returns the expected judge calls. An answer is assumed to have its estimated length, a reply a quarter of its
     limit."""
     change = entry.change
-    if change.rubric is None or change.judge is None:
+    if change.rubric is None or not change.judges:
         return None
-    judge = RubricJudge(change.rubric, change.judge, gates=False)
-    expected: list[Request] = []
-    worst = Decimal(0)
-    price = plan.judges[0].price
-    for arm, arm_plan in plan.arms.items():
-        tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
-        for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
-            if request is None or same:
-                continue
-            limit = request.parameters.max_tokens or UNLIMITED_OUTPUT
-            for call in range(BLIND_CALLS):
-                expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
-                worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
-    for number, graded in enumerate(_calibration(change)):
-        times = 2 if number < PROBES else 1
-        expected += graded * times
-        worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
-    found = estimate(expected, price)
+    judge = judge_of(change.config, change.rubric, change.judges, gates=False)
+    expected, longest = (_judged(judge, entry, plan, longest=at_most) for at_most in (False, True))
+    found = [estimate(own, one.price) for one, own in by_judge(plan.judges, expected)]
+    worst = (worst_case(each, one.price) for one, own in by_judge(plan.judges, longest) for each in own)
     return JudgeReport(
-        model=change.judge.model,
-        calls=found.calls,
-        input_tokens=found.input_tokens,
-        output_tokens=found.output_tokens,
-        cost_usd=found.cost_usd,
-        worst_usd=worst,
+        model=", ".join(model.model for model in change.judges),
+        calls=sum(one.calls for one in found),
+        input_tokens=sum(one.input_tokens for one in found),
+        output_tokens=sum(one.output_tokens for one in found),
+        cost_usd=sum((one.cost_usd for one in found), Decimal(0)),
+        worst_usd=sum(worst, Decimal(0)),
     )
+
+
+def _judged(judge: RubricJudge | PairwiseJudge, entry: PlannedLineage, plan: Plan, *, longest: bool) -> list[Request]:
+    """Returns every request to the judges, those of the calibration and the probes included."""
+    found = [asked for at in range(len(plan.cases)) for asked in _about(judge, plan, at, longest=longest)]
+    for number, graded in enumerate(_calibration(entry.change)):
+        found += graded * (2 if number < PROBES else 1)
+    return found
+
+
+def _about(judge: RubricJudge | PairwiseJudge, plan: Plan, at: int, *, longest: bool) -> list[Request]:
+    """Returns the judges' requests about a case; none if both versions send the same request."""
+    lengths = [] if plan.identical[at] else _lengths(plan, at, longest=longest)
+    # Other letters, because equal answers are not compared.
+    answers = [letter * (length * BYTES_PER_TOKEN) for letter, length in zip("xy", lengths, strict=False)]
+    case = plan.cases[at]
+    if isinstance(judge, RubricJudge):
+        return [asked for answer in answers for asked, _ in judge.requests(case, answer)]
+    return [asked for asked, _ in judge.requests(case, *answers)] if len(answers) > 1 else []
+
+
+def _lengths(plan: Plan, at: int, *, longest: bool) -> list[int]:
+    """Returns the tokens of each arm's answer to a case: expected, or at most."""
+    found = []
+    for arm, arm_plan in plan.arms.items():
+        request, estimated = arm_plan.requests[at], plan.estimates[arm]
+        if request is not None:
+            usual = estimated.output_tokens // max(1, estimated.calls)
+            found.append((request.parameters.max_tokens or UNLIMITED_OUTPUT) if longest else usual)
+    return found

@@ -96,7 +96,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides, *, a
         *grading.changes,
         *(Change(kind="policy", detail=change.sentence) for change in entry.policy),
     )
-    judge, unknown_judge, other_judge = _judge(entry, versions.judge, pairs)
+    judges, unknown_judge, other_judge = _judges(entry, versions.judge, pairs)
     answers, few_answers = _answers_in_text(versions, gating.all_cases)
     gate, run, budget = _settings(entry)
     return LineageChange(
@@ -118,7 +118,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides, *, a
         edited_cases=gating.cases.edited,
         rubric=grading.rubric,
         scorer=grading.scorer,
-        judge=judge,
+        judges=judges,
         judge_labels=grading.labels,
         changes=changes,
         endings=endings,
@@ -220,36 +220,44 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
     return gate.model_copy(update={"floor": Floor(overall=overall, slices=slices)}), run, budget
 
 
-def _judge(
+def _judges(
     entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
-) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
-    """Returns the judge's model, reasons for review, and warnings. All come from the base's configuration.
+) -> tuple[tuple[ModelConfig, ...], tuple[Finding, ...], tuple[Finding, ...]]:
+    """Returns the judges' models, reasons for review, and warnings. All come from the base's configuration.
 
-    The lineage's own judge comes first. Next is the judge that the prompt's evaluators name, if the base configures
+    The lineage's own judges come first. Next is the judge that the prompt's evaluators name, if the base configures
     that model or no models at all. Then follow the base's default model and the prompt's own model. A prompt file can't
     use a model, or send a key to an address, that the base doesn't know.
     """
     config = entry.config
     if entry.lineage.judge:
-        model = model_of(entry.lineage.judge.model, config)
-        unknown = Finding(what=f"the base configuration has no model {entry.lineage.judge.model!r}, which is to judge")
-        return model, () if model else (unknown,), ()
+        models, unknown = _own_judges(entry.lineage.judge.models, config)
+        return models, unknown, ()
     asking = _asking(entry, prompt)
     if not asking:
-        return None, (), ()
+        return (), (), ()
     named = next((one.judge_model for one in asking if one.judge_model), None)
     model = model_of(named, config) if named else None
     if model is not None and (not config.models or model in config.models.values()):
-        return model, (), ()
+        return (model,), (), ()
     model = _default_judge(config, pairs)
     if named is None or model is None:
-        return model, (), ()
+        return (model,) if model else (), (), ()
     what = f"the evaluators of {entry.name} name the judge {named!r}, which the base does not configure"
     return (
-        model,
+        (model,),
         (),
         (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in the base configuration"),),
     )
+
+
+def _own_judges(names: Sequence[str], config: Config) -> tuple[tuple[ModelConfig, ...], tuple[Finding, ...]]:
+    """Returns the models of these names, or which of them the base doesn't know."""
+    found = {name: model_of(name, config) for name in names}
+    unknown = [name for name, model in found.items() if model is None]
+    missing = (Finding(what=f"the base configuration has no model {name!r}, which is to judge") for name in unknown)
+    # Some of the judges alone would be another jury than the configured one.
+    return () if unknown else tuple(model for model in found.values() if model is not None), tuple(missing)
 
 
 def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:

@@ -235,7 +235,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
         # A judge's model decides scores, so none of its settings is neutral.
-        judges = any(lineage.judge and lineage.judge.model == name for lineage in base.lineages.values())
+        judges = any(lineage.judge and name in lineage.judge.models for lineage in base.lineages.values())
         yield from _model(f"models.{name}", base.models.get(name), head.models.get(name), judges=judges)
     names = counterparts(base, head, moved)
     for name, lineage in base.lineages.items():

@@ -14,16 +14,18 @@ from engine.render.calibration_text import disagreement
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls
-from engine.runner.experiment import Endpoint
+from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
-from evaluators.calibration import calibrate, labelled_case
-from evaluators.generation import BLIND_CALLS, RubricJudge
+from evaluators.calibration import calibrate, calibrate_pairs, labelled_case, pairs_of
+from evaluators.generation import RubricJudge
+from evaluators.judges import judge_of
+from evaluators.pairwise import PairwiseJudge
 from evaluators.registry import evaluator_for
 from schemas.calibration import Calibration
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
-from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
+from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
 from schemas.rubrics import LabelledAnswer
@@ -67,7 +69,7 @@ async def calibrated(
     gate, and the plan warns about it. A failed calibration stops the lineage: without the judge, the gate would differ
     from the configured one.
     """
-    if change.judge is None or change.rubric is None:
+    if not change.judges or change.rubric is None:
         return Graded(plan)
     if change.judge_labels is None:
         return Graded(
@@ -75,13 +77,16 @@ async def calibrated(
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
-        found = await compared(change, labels_of(change), calls, plan.judges[0])
+        found = await compared(change, labels_of(change), calls, plan.judges)
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
         return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
-    if not found.calibrated:
-        return Graded(_doubted(plan, f"{disagreement(found)}, so its grades don't decide"), found, calls.spent_usd)
+    why = "" if found.calibrated else f"{disagreement(found)}, so its grades don't decide"
+    if change.config.pairwise and Arm.BASELINE not in plan.arms:
+        why = "there is no other version to compare with"
+    if why:
+        return Graded(_doubted(plan, why), found, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
     # A new evaluator, because its version is part of the content digest: an approval must not survive a change of the
     # judge's role.
@@ -89,7 +94,7 @@ async def calibrated(
         change.config,
         change.judged_by,
         change.rubric,
-        change.judge,
+        change.judges,
         cases=gating,
         scorer=change.scorer,
         scorers=plan.scorers,
@@ -109,11 +114,11 @@ async def probed(
     budget_usd: Decimal | None,
 ) -> Graded:
     """Probes a gating judge alongside the answers that it graded, and returns reasons against its grades."""
-    decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
+    decides = any(spec.kind in ("dimension", "preference") and spec.gates for spec in graded.plan.evaluator.metrics)
     if not decides or change.judge_labels is None:
         return graded
     calls = Calls(access, store, clock, SpendingCap(budget_usd), change.run)
-    doubts = await probe(change, graded.plan.judges[0], calls, outcomes, salt_of(graded.plan.digest))
+    doubts = await probe(change, graded.plan.judges, calls, outcomes, salt_of(graded.plan.digest))
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
@@ -124,31 +129,41 @@ def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
     return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
 
 
-def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[Request]]:
-    """Returns the judge's requests about each sample answer: one for each blind call."""
+def samples_of(change: LineageChange, labels: Sequence[LabelledAnswer]) -> int:
+    """Returns how many samples the judge is shown: answers, or pairs of answers to the same task."""
+    return len(pairs_of(labels)) if change.config.pairwise else len(labels)
+
+
+def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[tuple[Request, int]]]:
+    """Returns the judges' requests about each sample answer or pair, with their repetitions."""
+    judge = _judge(change)
+    if isinstance(judge, RubricJudge):
+        return [judge.requests(labelled_case(one), one.output) for one in labels]
+    return [judge.requests(labelled_case(one), one.output, other.output) for one, other in pairs_of(labels)]
+
+
+def _judge(change: LineageChange) -> RubricJudge | PairwiseJudge:
     assert change.rubric is not None
-    assert change.judge is not None
-    judge = RubricJudge(change.rubric, change.judge, gates=True)
-    return [[judge.request(labelled_case(one), one.output, call=call) for call in range(BLIND_CALLS)] for one in labels]
+    return judge_of(change.config, change.rubric, change.judges, gates=True)
 
 
 async def compared(
     change: LineageChange,
     labels: Sequence[LabelledAnswer],
     calls: Calls,
-    endpoint: Endpoint,
+    judges: Sequence[Endpoint],
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Lets the judge grade the sample answers, and compares. ``on_graded`` is called after each answer.
+    """Lets the judges grade the sample answers, and compares. ``on_graded`` is called after each sample.
 
     Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
     """
-    assert change.rubric is not None
-    assert change.judge is not None
-    unanswered: list[CompletionError] = []
+    unanswered: list[tuple[CompletionError, str]] = []
     stops: list[BudgetExceeded | ProviderError] = []
 
     async def ask(request: Request, repetition: int) -> Completion | CompletionError:
+        endpoint = asked_of(judges, request)
+        assert endpoint is not None  # the requests are made from the same judges
         try:
             answer, _ = await calls.grade(request, repetition, endpoint)
         except (BudgetExceeded, ProviderError) as stop:
@@ -158,17 +173,22 @@ async def compared(
             return CompletionError(kind=ErrorKind.CANCELLED, message=stop.what, attempts=0)
         if not isinstance(answer, CompletionError):
             return answer.completion
-        unanswered.append(answer)
+        unanswered.append((answer, request.origin))
         if answer.kind in HOPELESS:  # let calls in flight finish: a cancelled call has an unknown cost
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
-    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask, on_graded)
+    judge = _judge(change)
+    if isinstance(judge, RubricJudge):
+        found = await calibrate(judge, labels, ask, on_graded)
+    else:
+        found = await calibrate_pairs(judge, pairs_of(labels), ask, on_graded)
     if stops:
         raise stops[0]
     # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.
     if unanswered and not found.calibrated:
-        raise unreached_judge(unanswered[0], endpoint.model.origin, change.run, len(unanswered))
+        error, origin = unanswered[0]
+        raise unreached_judge(error, origin, change.run, len(unanswered))
     return found
 
 

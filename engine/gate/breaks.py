@@ -24,7 +24,7 @@ Groups = Mapping[str | None, Sequence[int]]
 
 
 def listed_breaks(state: ComparisonState) -> Groups:
-    """Returns the cases of must-pass and guarded slices that look worse on the first metric, by slice. Slices without
+    """Returns the cases of must-pass and guarded slices that look worse, by slice. Slices without
     such cases are left out."""
     found = {h.slice: worse_cases(state, h.slice) for h in state.design.of_policy(*LISTED)}
     return {name: cases for name, cases in found.items() if cases}
@@ -35,8 +35,8 @@ LISTED = (SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
 
 
 def worse_cases(state: ComparisonState, name: str | None) -> list[int]:
-    """Returns the cases of a slice that look worse on the first metric. A missing cell counts against the candidate."""
-    differences = state.ledger.imputed()[:, 0]
+    """Returns the cases of a slice that look worse. A missing cell counts against the candidate."""
+    differences = state.ledger.imputed()[:, state.design.case_metric]
     inside = state.design.inside(name)
     return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) <= -CASE_MARGIN))]
 
@@ -54,7 +54,8 @@ def confirm_breaks(state: ComparisonState, groups: Groups) -> Generator[Batch, O
 
 
 def _judged(state: ComparisonState, cases: Sequence[int], given: Pairs) -> Breaks:
-    arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
+    metric = state.design.case_metric
+    arms = {i: (given[i][BASELINE][:, metric], given[i][CANDIDATE][:, metric]) for i in cases}
     known = {i: (_known(b), _known(c)) for i, (b, c) in arms.items()}
     # The worst case for the candidate: a missing baseline passed, and a missing candidate failed.
     imputed = {i: (np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for i, (b, c) in arms.items()}

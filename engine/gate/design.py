@@ -86,6 +86,15 @@ class Design:
         return ~self.added
 
     @cached_property
+    def case_metric(self) -> int:
+        """Index of the metric by which single cases are tested: the first one, unless versions are compared.
+
+        A preference belongs to a pair of runs. Tests that permute the runs of both versions would be wrong for it, so
+        they use whether each answer is usable.
+        """
+        return next((k for k, metric in enumerate(self.metrics) if metric.kind == "usable"), 0)
+
+    @cached_property
     def fresh_from(self) -> int:
         """The first repetition reserved for this design."""
         return 1_000 + 1_000 * (int(self.digest[:8], 16) % 1_000_000)

@@ -58,7 +58,9 @@ class Estimates:
             return effect.model_copy(update=known | nothing)
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
-        interval = _around(change, effect.interval)
+        # A preference is one half in the baseline, so it can't move by more.
+        limit = 0.5 if design.metrics[column].kind == "preference" else 1.0
+        interval = _around(change, effect.interval, limit)
         # A block is never shown as anything else, even if runs outside the decision moved the estimate.
         result = effect.result if effect.result is EffectResult.WORSE else _result_of(interval, effect)
         return effect.model_copy(
@@ -90,13 +92,12 @@ class Estimates:
         return float((share * np.nan_to_num(level)).sum())
 
 
-def _around(change: float, bounds: Interval | None) -> Interval:
-    """Returns the bounds, widened to hold the change."""
+def _around(change: float, bounds: Interval | None, limit: float) -> Interval:
+    """Returns the bounds, widened to hold the change. No change is outside ±``limit``."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     return Interval(
-        # Scores lie between 0 and 1, so no change is outside ±1.
-        low=None if low is None else max(min(low, change), -1.0),
-        high=None if high is None else min(max(high, change), 1.0),
+        low=None if low is None else max(min(low, change), -limit),
+        high=None if high is None else min(max(high, change), limit),
     )
 
 

@@ -69,7 +69,7 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     possible = breaks.worst if breaks.worst_p <= level else breaks.possible
     if name is None or not (broken or possible):
         return None
-    rest = elsewhere(state, name, possible)
+    rest = elsewhere(state, name, possible, state.design.case_metric)
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
     # Missing cells elsewhere count as passing there, which makes the slice look worse: the cautious side.
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
@@ -89,14 +89,14 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, result=result)
 
 
-def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
+def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...], metric: int) -> Elsewhere:
     """Returns the cases that a slice is compared with.
 
     These are cases outside all listed slices if there are any, else all other cases. ``broken`` cases of the slice
     count as having passed, whatever their planned runs say. A cluster with a case in the slice belongs to the slice.
     """
     design, ledger = state.design, state.ledger
-    baseline, candidate = (ledger.levels(arm)[:, 0] for arm in (BASELINE, CANDIDATE))
+    baseline, candidate = (ledger.levels(arm)[:, metric] for arm in (BASELINE, CANDIDATE))
     change = candidate - baseline
     inside, called = design.inside(name), design.counted & ~design.identical & ledger.seen
     listed = np.logical_or.reduce([inside, *(design.inside(h.slice) for h in design.of_policy(*LISTED))])
@@ -123,5 +123,5 @@ def _clusters(state: ComparisonState, cases: Bools | tuple[int, ...]) -> int:
 
 def broken_p(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> float:
     """Returns Fisher's p of this many breaks in a slice, with every missing cell counted against the candidate."""
-    rest = elsewhere(state, name, broken)
+    rest = elsewhere(state, name, broken, 0)
     return fisher_p(_clusters(state, broken), rest.passing, rest.broken, rest.others + rest.unseen)

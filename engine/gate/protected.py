@@ -27,7 +27,7 @@ def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tu
     """
     design, ledger = state.design, state.ledger
     # A missing answer counts as a fall here: it only decides which cases are run again.
-    falls = np.nan_to_num(ledger.imputed()[:, 0]) <= -CASE_MARGIN
+    falls = np.nan_to_num(ledger.imputed()[:, design.case_metric]) <= -CASE_MARGIN
     suspects = [int(i) for i in np.flatnonzero(design.protected & falls & ~design.identical)]
     if not suspects:
         return (), ()
@@ -37,8 +37,8 @@ def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tu
     given = ledger.record_fresh(asked, (yield asked))
     broken, possible = [], []
     for i in suspects:
-        baseline, candidate = given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]
-        planned = state.ledger.scores[BASELINE, i, :, 0]
+        baseline, candidate = (given[i][arm][:, design.case_metric] for arm in (BASELINE, CANDIDATE))
+        planned = ledger.scores[BASELINE, i, :, design.case_metric]
         # A missing planned run counts as passed, so it can't hide that the baseline fails too.
         record = float(np.nan_to_num(planned, nan=1.0).min(initial=1.0))
         if _fails(record, baseline, candidate):
@@ -49,7 +49,7 @@ def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tu
 
 
 def _runs(state: ComparisonState, case: int) -> int:
-    return int((~np.isnan(state.ledger.scores[BASELINE, case, :, 0])).sum())
+    return int((~np.isnan(state.ledger.scores[BASELINE, case, :, state.design.case_metric])).sum())
 
 
 def _fails(record: float, baseline: Floats, candidate: Floats) -> bool:

@@ -39,13 +39,14 @@ def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[
         return (), False
     asked = state.ledger.first(chosen, "smoke")
     state.ledger.record(asked, (yield asked))
-    known, feared = (d[chosen, 0] for d in (state.ledger.differences(), state.ledger.imputed()))
+    known, feared = (d[chosen, design.case_metric] for d in (state.ledger.differences(), state.ledger.imputed()))
     if not _breaks(feared):
         return (), False
     suspects = chosen[feared < -HALF]
     again = state.ledger.fresh_batch({int(i): (1, 1) for i in suspects}, "smoke")
     fresh = state.ledger.record_fresh(again, (yield again))
-    falls = {i: (fresh[i][CANDIDATE][0, 0] - fresh[i][BASELINE][0, 0]) for i in suspects.tolist()}
+    metric = design.case_metric
+    falls = {i: (fresh[i][CANDIDATE][0, metric] - fresh[i][BASELINE][0, metric]) for i in suspects.tolist()}
     # A provider outage can fail eight cases once. It rarely fails the same ones again.
     needed = REPEATS * len(suspects)
     repeated = sum(fall < -HALF for fall in falls.values())

@@ -59,27 +59,31 @@ class Plan:
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
-    """Returns the request of a rendered prompt.
-
-    The prompt's own parameters override its model's. An output limit that isn't configured is sent only if the API
-    requires one.
-    """
-    own = {
-        name: value
-        for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
-        if value not in (None, (), {})
-    }
-    # Lowest precedence: a limit of the model or the prompt replaces the default.
-    default = {} if source.model.default_limit is None else {"max_tokens": source.model.default_limit}
-    parameters = Parameters.model_validate(default | _given(source.model.parameters) | own)
+    """Returns the request of a rendered prompt."""
     return Request(
         provider=source.model.provider,
         origin=source.model.origin,
         api=source.model.unusual_api,
         model=source.model.model,
         messages=messages,
-        parameters=parameters,
+        parameters=parameters_of(source.prompt, source.model),
     )
+
+
+def parameters_of(prompt: PromptFile, model: ModelConfig) -> Parameters:
+    """Returns the parameters of a prompt's requests to a model.
+
+    The prompt's own parameters override its model's. An output limit that isn't configured is sent only if the API
+    requires one.
+    """
+    own = {
+        name: value
+        for name, value in prompt.parameters.model_dump(exclude_unset=True).items()
+        if value not in (None, (), {})
+    }
+    # Lowest precedence: a limit of the model or the prompt replaces the default.
+    default = {} if model.default_limit is None else {"max_tokens": model.default_limit}
+    return Parameters.model_validate(default | _given(model.parameters) | own)
 
 
 def _given(parameters: Parameters) -> dict[str, object]:
@@ -261,8 +265,12 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
-_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"}
-"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer."""
+_UNSCORED: dict[str, bool | dict[str, bool]] = {
+    **dict.fromkeys(("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"), True),
+    "judge": {"mode": True},
+}
+"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer,
+evaluator."""
 
 
 def _content_digest(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.readers.bounded import did_you_mean, shown
 from engine.readers.field_mistakes import Mistake, Place, of_field
-from schemas.config import Config, LineageConfig, ModelConfig
+from schemas.config import Config, JudgeConfig, LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig, GateMode
 from schemas.use_cases import UseCase
 
@@ -34,10 +34,9 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
                     "use_case: classification, or remove it",
                 )
     if lineage.judge is not None and lineage.rubric is None:
-        if lineage.use_case != UseCase.GENERATION:
-            yield (*place, "judge"), f"{name} has a judge but no rubric", "add rubric:, or remove it"
-        elif lineage.judge.labels is not None:
-            yield (*place, "judge", "labels"), "people's grades need the rubric that they used", "add rubric:"
+        yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
+    elif lineage.pairwise:
+        yield from _of_comparison(place, name, lineage, config)
     for field, rule in lineage.fields.items():
         yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
@@ -46,6 +45,28 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
         if lineage.fields or lineage.use_case != UseCase.EXTRACTION:
             fields = lineage.gate.margin.fields
             yield from _unknown((*place, "gate", "margin", "fields"), "field", fields, tuple(lineage.fields))
+
+
+def _of_judge(place: Place, name: str, lineage: LineageConfig, judge: JudgeConfig) -> Iterator[Mistake]:
+    """Yields the settings of a judge that need a rubric."""
+    if lineage.use_case != UseCase.GENERATION:
+        yield place, f"{name} has a judge but no rubric", "add rubric:, or remove it"
+    elif judge.labels is not None:
+        yield (*place, "labels"), "people's grades need the rubric that they used", "add rubric:"
+    elif len(judge.models) > 1:
+        yield (*place, "model"), f"{name} has several judges but no rubric", "add rubric:, or name one judge"
+    elif lineage.pairwise:
+        yield (*place, "mode"), f"{name} compares answers in pairs but has no rubric", "add rubric:, or mode: grades"
+
+
+def _of_comparison(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
+    """Yields the settings that need each answer's own grade, which a comparison doesn't give."""
+    if lineage.use_case != UseCase.GENERATION:
+        yield (*place, "judge", "mode"), f"pairwise is for generation, but {name} is {lineage.use_case}", "mode: grades"
+    gate = lineage.gate or config.gate
+    if gate.floor.overall is not None or gate.floor.slices:
+        own = (*place, "gate", "floor") if lineage.gate else ("gate", "floor")
+        yield own, f"{name} compares answers in pairs, which have no score of their own", "mode: grades, or no floor"
 
 
 def of_gate(config: Config) -> Iterator[Mistake]:

@@ -19,6 +19,8 @@ from schemas.calibration import (
     Interval,
 )
 
+USUAL = 2 / 3
+"""Share of people's grades that are equal, from which their agreement with a judge can hardly be measured."""
 LISTED = 8
 """Most dimensions that a scorecard lists, those that don't gate first."""
 
@@ -42,6 +44,23 @@ def calibration_sentences(found: Calibration) -> Iterator[str]:
 def ungraded(found: Calibration) -> str:
     """Returns "it gave no grades to 12 of the sample answers (why)"."""
     return f"it gave no grades to {found.missing} of the sample answers ({found.problem})"
+
+
+def grade_text(one: Agreement, grade: float) -> str:
+    """Returns a grade, or the preference that it stands for."""
+    words: dict[float, str] = {2: "worse", 3: "same", 4: "better"}
+    return words.get(grade, count(grade)) if one.compared else count(grade)
+
+
+def _counted(one: Agreement, number: int) -> str:
+    return plural(number, "pair of answers", "pairs of answers") if one.compared else plural(number, "answer")
+
+
+def _more(one: Agreement, number: int) -> str:
+    """Returns how many more answers people have to grade."""
+    if not one.compared:
+        return plural(number, "more answer")
+    return f"both answers to {plural(number, 'more case')}"
 
 
 def number(value: float | None) -> str:
@@ -80,7 +99,9 @@ def unmet(one: Agreement) -> Iterator[str]:
     for condition in one.unmet:
         match condition:
             case Condition.ANSWERS:
-                yield f"{plural(MIN_PAIRS - one.pairs, 'more answer')} needed"
+                more = MIN_PAIRS - one.pairs
+                unit = ("more pair of answers", "more pairs of answers") if one.compared else ("more answer", None)
+                yield f"{plural(more, *unit)} needed"
             case Condition.KAPPA if one.kappa is None:
                 if one.pairs:
                     yield "people and the judge give everything the same grade"
@@ -90,7 +111,8 @@ def unmet(one: Agreement) -> Iterator[str]:
             case Condition.KAPPA_BOUND if Condition.KAPPA not in one.unmet:
                 yield f"κ could be below {MIN_KAPPA_BOUND}"
             case Condition.WITHIN_ONE:
-                yield f"only {percent(one.within_one)} of the grades are within one, not {percent(MIN_WITHIN_ONE)}"
+                near = "preferences are not opposite" if one.compared else "grades are within one"
+                yield f"only {percent(one.within_one)} of the {near}, not {percent(MIN_WITHIN_ONE)}"
             case Condition.BIAS:
                 yield "a bias of more than half a grade"
 
@@ -104,7 +126,9 @@ def disagreement(found: Calibration) -> str:
 
 
 def _figures(one: Agreement) -> str:
-    return f"{kappa_text(one)} over {plural(one.pairs, 'answer')}, {bias_text(one)}"
+    found = f"{kappa_text(one)} over {_counted(one, one.pairs)}"
+    # Which answer of a pair comes first is arbitrary, so preferences have no bias.
+    return found if one.compared else f"{found}, {bias_text(one)}"
 
 
 def next_steps(found: Calibration, lineage: str) -> list[str]:
@@ -119,7 +143,7 @@ def next_steps(found: Calibration, lineage: str) -> list[str]:
 
 
 def _is_label(step: str) -> bool:
-    return step.startswith("Grade")
+    return " judge label " in step
 
 
 def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
@@ -132,9 +156,23 @@ def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
     if one.pairs and one.kappa is None:
         yield f"Grade better or worse answers for {name}, for example of an older prompt: {label} --base REF."
     elif Condition.ANSWERS in one.unmet:
-        yield f"Grade {plural(MIN_PAIRS - one.pairs, 'more answer')}: {label}."
+        yield f"Grade {_more(one, MIN_PAIRS - one.pairs)}: {label}."
+    elif Condition.KAPPA_BOUND in one.unmet and (usual := usual_grade(one)) is not None:
+        # With little spread, any number of such answers would leave the agreement uncertain.
+        grade, share = usual
+        yield (
+            f"{percent(share)} of people's grades of {name} are {grade}. Grade better or worse answers, for example of "
+            f"an older prompt: {label} --base REF."
+        )
     elif Condition.KAPPA_BOUND in one.unmet and Condition.KAPPA not in one.unmet:
-        yield f"Grade about {plural(more_answers(one), 'more answer')}: {label}."
+        yield f"Grade about {_more(one, more_answers(one))}: {label}."
+
+
+def usual_grade(one: Agreement) -> tuple[int, float] | None:
+    """Returns the grade that people gave to most answers, with its share; ``None`` if their grades are spread."""
+    counts = [sum(row) for row in one.confusion]
+    most = max(counts, default=0.0)
+    return (GRADES[counts.index(most)], most / sum(counts)) if most >= USUAL * sum(counts) > 0 else None
 
 
 def more_answers(one: Agreement) -> int:
@@ -149,8 +187,10 @@ def more_answers(one: Agreement) -> int:
 def worst(one: Agreement) -> str:
     """Returns the furthest disagreements: answers by id, or the pair of grades that costs most."""
     if one.apart:
-        return ", ".join(f"{each.id}: people {count(each.person)}, judge {count(each.judge)}" for each in one.apart)
+        pairs = ((each.id, grade_text(one, each.person), grade_text(one, each.judge)) for each in one.apart)
+        return ", ".join(f"{name}: people {person}, judge {judge}" for name, person, judge in pairs)
     cells = [(person, judge) for person, judge in product(GRADES, GRADES) if person != judge]
     cost = {(p, j): one.confusion[p - 1][j - 1] * (p - j) ** 2 for p, j in cells}
     person, judge = max(cost, key=cost.__getitem__)
-    return f"people {person}, judge {judge}: {count(one.confusion[person - 1][judge - 1])} answers"
+    given = f"people {grade_text(one, person)}, judge {grade_text(one, judge)}"
+    return f"{given}: {count(one.confusion[person - 1][judge - 1])} {'pairs' if one.compared else 'answers'}"

@@ -155,7 +155,7 @@ def _fields(fields: Sequence[CaseMetric]) -> Iterator[str]:
 
 
 def _grades(metrics: Sequence[CaseMetric]) -> Iterator[str]:
-    """Yields the grades of both answers by dimension, and the checks in which they differ."""
+    """Yields the grades of both answers by dimension, or how they compare, and the checks in which they differ."""
     grades = []
     for metric in metrics:
         if metric.kind == "dimension":
@@ -163,6 +163,8 @@ def _grades(metrics: Sequence[CaseMetric]) -> Iterator[str]:
             grades.append(f"{prose(metric.name, 40)} {prose(moved, 60)}")
     if grades:
         yield f"<b>Grades</b> (1–5) {' · '.join(grades[:MOST_GRADES])}"
+    if compared := [f"{prose(one.name, 40)} {prose(one.candidate, 60)}" for one in metrics if one.kind == "preference"]:
+        yield f"<b>Compared</b> (the new answer) {' · '.join(compared[:MOST_GRADES])}"
     checks = [metric for metric in metrics if metric.kind in ("check", "metric")]
     for check in checks[:MOST_GRADES]:
         scores = (check.baseline_score, check.candidate_score)

@@ -8,27 +8,27 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Generic
 
-import numpy as np
-
 from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
-from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
+from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress, asked_of
 from engine.runner.failures import fix_for, host_of
+from engine.runner.grading import Grading
+from engine.runner.observing import fill, unanswered
 from engine.runner.outcome_log import OutcomeLog
+from engine.runner.pairs import Pairs
 from engine.runner.retry import HOPELESS
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import (
     Arm,
     Cell,
-    Completion,
     CompletionError,
     ErrorKind,
-    EvaluatorFailure,
     Outcome,
     Score,
+    Scores,
     StoredCompletion,
 )
 from schemas.ports import CallKey
@@ -62,7 +62,9 @@ class Drive(Generic[Decision]):
         self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
+        self._free = {arm: is_free(plan.endpoint.price) for arm, plan in experiment.arms.items()}
         self._outcomes = OutcomeLog()
+        self._pairs = Pairs()
         self._asked = self._made = self._stored = 0
         self._purpose = ""
         self._cost = self._judge_cost = Decimal(0)
@@ -118,16 +120,7 @@ class Drive(Generic[Decision]):
         self._asked += size
         self._purpose = batch.purpose
         self._report()
-        seen = Observations(
-            scores=np.full((size, len(self._metrics)), np.nan),
-            missing=np.ones(size, dtype=np.bool_),
-            forbidden=np.zeros(size, dtype=np.bool_),
-            input_tokens=np.full(size, np.nan),
-            output_tokens=np.full(size, np.nan),
-            cost_usd=np.full(size, np.nan),
-            latency_s=np.full(size, np.nan),
-            made_at=np.full(size, np.nan),
-        )
+        seen = unanswered(size, len(self._metrics))
         queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None] = asyncio.Queue(maxsize=CHUNK)
         # The bounded queue keeps lookups just ahead of the calls, so that claims are short and memory is flat.
         workers = min(self._workers, size)
@@ -140,6 +133,9 @@ class Drive(Generic[Decision]):
             if self._unused:
                 await self._calls.unclaimed(list(self._unused))
                 self._unused.clear()
+            # What is left has no answer to be compared with, so these metrics stay missing.
+            for at, outcome in self._pairs.left():
+                self._add(seen, at, outcome)
         return seen
 
     async def _feed(
@@ -204,9 +200,9 @@ class Drive(Generic[Decision]):
                 self._unused.discard((request.digest, self._number(cell)))
             result, paid = await self._result(cell, request, row, claimed=claimed)
             outcome = await self._outcome(cell, result, paid=paid)
-            self._outcomes.append(outcome)
-            self._fill(seen, at, outcome)
-            self._report()
+            async for place, done in self._finished(at, outcome):
+                self._add(seen, place, done)
+                self._report()
 
     async def _result(
         self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
@@ -257,33 +253,15 @@ class Drive(Generic[Decision]):
             self._cost += result.cost_usd
         else:
             self._stored += 1
-        # The cost of grading belongs to the outcome, but not to the prompt's cost that the gate compares.
-        judged = Decimal(0)
-
-        async def ask(request: Request, repetition: int) -> Completion | CompletionError:
-            nonlocal judged
-            try:
-                answer, new = await self._calls.grade(request, repetition, self._judge(request))
-            except (BudgetExceeded, ProviderError) as stop:
-                return self._stop(stop)
-            if isinstance(answer, CompletionError):
-                if answer.kind in HOPELESS:
-                    self._stop(self._hopeless(answer, cell, judge=True))
-                return answer
-            # The outcome counts every grade, the run only those that it paid for.
-            judged += answer.cost_usd
-            if new:
-                self._judge_cost += answer.cost_usd
-            return answer.completion
-
-        scores: tuple[Score | EvaluatorFailure, ...]
+        grading = Grading(self, cell)
+        scores: Scores
         # A truncated or refused answer is a failure of the prompt, so it scores 0 and isn't missing.
         if completion.finish.scores_zero:
             reason = f"the answer ended with: {completion.finish.value}"
             scores = tuple(Score(metric=name, value=0.0, reason=reason) for name in self._metrics)
         else:
             scores = await self._experiment.evaluator.score(
-                self._experiment.cases[cell.case], completion, ask=ask, repetition=cell.repetition
+                self._experiment.cases[cell.case], completion, ask=grading.ask, repetition=cell.repetition
             )
         return Outcome(
             cell=cell,
@@ -292,46 +270,70 @@ class Drive(Generic[Decision]):
             # today's prices for both arms, not what was once paid for a stored answer
             cost_usd=result.cost_usd if usage is None else bill(usage, price),
             neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
-            judge_cost_usd=judged,
+            judge_cost_usd=grading.cost_usd,
             origin="call" if paid else "store",
             # When it was answered, not when it was read: the latency test compares only answers of the same time.
             made_at=datetime.fromisoformat(result.created_at).timestamp(),
         )
 
-    def _fill(self, seen: Observations, at: int, outcome: Outcome) -> None:
-        if isinstance(outcome.result, CompletionError):
+    async def _finished(self, at: int, outcome: Outcome) -> AsyncIterator[tuple[int, Outcome]]:
+        """Yields the outcomes that are complete now, with their places in the batch.
+
+        Where versions are compared, a candidate's outcome is complete once the baseline's answer is there too.
+        """
+        if not self._experiment.compares:
+            yield at, outcome
             return
-        values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
-        seen.scores[at] = [values.get(name, np.nan) for name in self._metrics]
-        # Cells start as missing, so a crash between two steps can't turn into a score.
-        seen.missing[at] = False
-        seen.forbidden[at] = outcome.forbidden
-        # Usage stays unknown for answers without it: 0 tokens would look like a saving.
-        if (usage := outcome.result.usage) is not None:
-            seen.input_tokens[at], seen.output_tokens[at] = usage.input, usage.output
-        # Without usage, the cost is only an upper bound, which must not enter the comparison. A free model costs
-        # nothing in any case.
-        if usage is not None or is_free(self._experiment.arms[outcome.cell.arm].endpoint.price):
-            seen.cost_usd[at] = float(outcome.neutral_cost_usd)
-        seen.latency_s[at] = outcome.result.latency_s
-        seen.made_at[at] = np.nan if outcome.made_at is None else outcome.made_at
+        if outcome.cell.arm is Arm.BASELINE:
+            if not isinstance(outcome.result, CompletionError):
+                scores = self._experiment.evaluator.as_baseline(outcome.scores)
+                outcome = outcome.model_copy(update={"scores": scores})
+            yield at, outcome
+        for place, baseline, candidate in self._pairs.add(at, outcome):
+            yield place, await self._compared(baseline, candidate)
+
+    async def _compared(self, baseline: Outcome, candidate: Outcome) -> Outcome:
+        if isinstance(baseline.result, CompletionError) or isinstance(candidate.result, CompletionError):
+            return candidate
+        grading = Grading(self, candidate.cell)
+        scores = await self._experiment.evaluator.compare(
+            self._experiment.cases[candidate.cell.case],
+            (baseline.result, baseline.scores),
+            (candidate.result, candidate.scores),
+            ask=grading.ask,
+        )
+        cost = candidate.judge_cost_usd + grading.cost_usd
+        return candidate.model_copy(update={"scores": scores, "judge_cost_usd": cost})
+
+    async def grade(self, request: Request, repetition: int, cell: Cell) -> StoredCompletion | CompletionError:
+        """Returns a judge's answer about a cell."""
+        try:
+            answer, new = await self._calls.grade(request, repetition, self._judge(request))
+        except (BudgetExceeded, ProviderError) as stop:
+            return self._stop(stop)
+        if isinstance(answer, CompletionError):
+            if answer.kind in HOPELESS:
+                self._stop(self._hopeless(answer, cell, self._judge(request)))
+        elif new:
+            self._judge_cost += answer.cost_usd
+        return answer
+
+    def _add(self, seen: Observations, at: int, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        fill(seen, at, outcome, self._metrics, free=self._free[outcome.cell.arm])
 
     def _judge(self, request: Request) -> Endpoint:
-        for endpoint in self._experiment.judges:
-            model = endpoint.model
-            asked = (request.provider, request.origin, request.api, request.model)
-            if (model.provider, model.origin, model.unusual_api, model.model) == asked:
-                return endpoint
+        if (endpoint := asked_of(self._experiment.judges, request)) is not None:
+            return endpoint
         raise ConfigError(
             f"the judge {request.model!r} is not one of the configured judges",
             where=self._experiment.lineage,
             hint="add it under models: and judge:",
         )
 
-    def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
+    def _hopeless(self, error: CompletionError, cell: Cell, judge: Endpoint | None = None) -> ProviderError:
         case = self._experiment.cases[cell.case].id
-        endpoint = self._experiment.judges[0] if judge else self._experiment.arms[cell.arm].endpoint
-        host = host_of(endpoint.model.origin)
+        host = host_of((judge or self._experiment.arms[cell.arm].endpoint).model.origin)
         who = f"the judge at {host}, asked about" if judge else f"{host}, asked for"
         return ProviderError(
             f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -28,6 +28,22 @@ class Endpoint:
 
     model: ModelConfig
     price: Price
+
+
+def asked_of(judges: Sequence[Endpoint], request: Request) -> Endpoint | None:
+    """Returns the judge that a request is for; ``None`` if it is none of ``judges``."""
+    asked = (request.provider, request.origin, request.api, request.model)
+    for judge in judges:
+        model = judge.model
+        if (model.provider, model.origin, model.unusual_api, model.model) == asked:
+            return judge
+    return None
+
+
+def by_judge(judges: Sequence[Endpoint], requests: Sequence[Request]) -> Iterator[tuple[Endpoint, list[Request]]]:
+    """Yields each judge with the requests that are for it."""
+    for judge in judges:
+        yield judge, [request for request in requests if asked_of(judges, request) is judge]
 
 
 DRAW = 2**40
@@ -64,6 +80,8 @@ class Experiment(Generic[Decision]):
     """Starts the gate. Each call starts it anew."""
     judges: tuple[Endpoint, ...] = ()
     """Models that the evaluator may ask."""
+    compares: bool = False
+    """Whether the evaluator compares the answers of both arms (``Evaluator.compare``)."""
     settings: RunConfig | None = None
     """The lineage's own settings; ``None``: the run's. Concurrency and deadline apply in addition to the run's."""
     budget_usd: Decimal | None = None

@@ -113,7 +113,7 @@ def unreached_judge(error: CompletionError, origin: str, settings: RunConfig, ti
 def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) -> Failures:
     """Returns the cells without an answer or a score, by cause.
 
-    ``origins`` holds the origins of the arms' models, and ``judge`` that of the judge.
+    ``origins`` holds the origins of the arms' models, and ``judge`` the hosts of the judges.
     """
     found = Failures()
     for outcome in outcomes:
@@ -127,7 +127,7 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
         kind, judged = failed.kind or ErrorKind.MALFORMED, failed.kind is not None
         hint = failed.hint or ("" if judged else SCORER_FIX)
         error = CompletionError(kind=kind, message=failed.message, hint=hint)
-        host = host_of(judge if judged else origins[outcome.cell.arm])
+        host = judge if judged else host_of(origins[outcome.cell.arm])
         found.add(host, error, judge=judged, case=failed.case)
     return found
 

@@ -10,12 +10,13 @@ from engine.doubts.model_drift import drift
 from engine.doubts.scoring_doubts import scoring_doubts, shown_only
 from engine.gate.verdict import SEVERITY, combine, passes
 from engine.planning.call_cost import decompose
-from engine.runner.failures import findings, fix_for, lost
+from engine.runner.failures import findings, fix_for, host_of, lost
 from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.field_errors import field_errors
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.injections import injection_notes
+from engine.scorecard.judge_notes import judge_notes
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
@@ -67,7 +68,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         use_case=change.config.use_case,
         tests=_tests_path(change),
     )
-    failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
+    failed = lost(result.outcomes, _origins(plan), _judge_hosts(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
     found = tuple(with_cause(reason, failed, change.run) for reason in found)
     reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
@@ -119,7 +120,10 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
 
 
 def _confidence(decision: Decision, plan: Plan, outcomes: Sequence[Outcome]) -> Confidence:
-    notes = injection_notes(outcomes, plan.cases)
+    notes = (
+        *judge_notes(outcomes, plan.evaluator.metrics, [judge.model.model for judge in plan.judges]),
+        *injection_notes(outcomes, plan.cases),
+    )
     return decision.confidence.model_copy(update={"notes": (*notes, *decision.confidence.notes)})
 
 
@@ -132,8 +136,8 @@ def _cost(decision: Decision, plan: Plan, baseline: Sequence[Usage], candidate: 
     return decision.cost.model_copy(update={"parts": parts})
 
 
-def _judge_origin(plan: Plan) -> str:
-    return plan.judges[0].model.origin if plan.judges else ""
+def _judge_hosts(plan: Plan) -> str:
+    return " or ".join(dict.fromkeys(host_of(judge.model.origin) for judge in plan.judges))
 
 
 def _without_figures(card: LineageCard) -> LineageCard:

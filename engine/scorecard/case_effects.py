@@ -144,7 +144,7 @@ class _Reading:
         for spec in self._metrics:
             was, now = before.get(spec.name), after.get(spec.name)
             values = [None if score is None else score.value for score in (was, now)]
-            if spec.kind != "dimension" and values[0] == values[1]:
+            if spec.kind not in ("dimension", "preference") and values[0] == values[1]:
                 continue
             texts = ["" if score is None else (score.answer or "")[:SHORT] for score in (was, now)]
             found.append(

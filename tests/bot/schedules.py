@@ -293,10 +293,12 @@ class Town:
         reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
 
         async def reply(posted):
-            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock))
+            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None))
 
         coverage = Coverage(records, App, self.queue, clock)
-        handler = IntentHandler(records, reconciler, coverage, handle_command=reply, clock=clock)
+        handler = IntentHandler(
+            records, reconciler, coverage, handle_command=reply, follow_tags=lambda *_: None, clock=clock
+        )
         execution = Execution(
             records, self, publisher, clock, on_superseded=reconciler.superseded, metrics=METRICS,
             health=Health(lambda: 0.0),

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from adapters.clock import SystemClock
+from bot.site import add_hub, hub_of
 from bot.store.records import Records
 from bot.telemetry.metrics import Metrics
 from bot.webhooks.endpoints import create_app
@@ -14,7 +15,14 @@ from tests.bot.served import SECRET, served, settings_for
 from tests.fakes.github import FakeGitHub, Scene
 from tests.fakes.github.state import Hook
 
-PERMISSIONS = {"checks": "write", "contents": "read", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {
+    "checks": "write",
+    "contents": "read",
+    "deployments": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 EVENTS = frozenset(
     [
         "pull_request",
@@ -66,6 +74,7 @@ class Whole:
     def web(self):
         """Listens; GitHub delivers there."""
         app = create_app(self.records, self.settings, clock=self.clock, metrics=Metrics(), wake=self._wake)
+        add_hub(app, self.records, self.settings, self.clock, hub_of(self.records, self.settings, self.clock))
         with served(app) as address:
             self.github.hooks.append((self.app, Hook(f"{address}/webhook", SECRET, EVENTS)))
             yield address

@@ -317,7 +317,7 @@ def test_rubric_judge_and_grades_are_bases(repository):
     head = {"rubric.yaml": RUBRIC.replace("Friendly", "Rude"), "grades.jsonl": "[]\n"}
     change = only(detected(repository, head, base=MAIL))
     assert change.rubric.dimensions["tone"].description == "Friendly"
-    assert (change.judge.model, change.judge_labels) == ("gpt-judge", "{}\n")
+    assert (change.judges[0].model, change.judge_labels) == ("gpt-judge", "{}\n")
     assert kinds(change) == ["rubric", "rubric"]
     assert codes(change) == ["rubric_changed: needs_review"] * 2
 
@@ -461,7 +461,7 @@ def test_a_judge_that_base_does_not_list_is_refused(repository):
     )
     head = {"promptverdict.yaml": config + lineage, "mail.md": "x {{ input }}", "rubric.yaml": RUBRIC}
     change = only(detected(repository, head))
-    assert change.judge is None
+    assert change.judges == ()
     assert "the base configuration has no model 'new-judge'" in change.reasons[1].sentence
 
 

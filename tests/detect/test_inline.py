@@ -163,5 +163,5 @@ def test_a_judge_is_one_that_base_knows(repository, evaluators, config, judge, w
     prompt = PROMPT + evaluators
     base = {PATH: prompt, "promptverdict.yaml": config}
     change = only(detected(repository, {PATH: prompt.replace("Sort", "Order")}, base=base))
-    assert (change.judge and (change.judge.model, change.judge.origin)) == judge
+    assert [(one.model, one.origin) for one in change.judges] == ([judge] if judge else [])
     assert any("openai/gpt-judge" in warning.what for warning in change.warnings) == warned

@@ -16,7 +16,14 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(
         ROOT / name
-        for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md", "tests/README.md")
+        for name in (
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "client/README.md",
+            "examples/README.md",
+            "tests/README.md",
+        )
     ),
 ]
 LONGEST, MEAN = 30, 16
@@ -71,7 +78,7 @@ def test_files_and_programs_that_are_named_exist(page):
     if page.name == "CHANGELOG.md":
         return  # names what was
     text = page.read_text()
-    folders = "action|adapters|benchmarks|bot|docs|engine|evaluators|schemas|tests"
+    folders = "action|adapters|benchmarks|bot|client|docs|engine|evaluators|schemas|tests"
     for path in re.findall(rf"`((?:{folders})/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
     for module in re.findall(r"python -m (benchmarks\.\w+)", text):

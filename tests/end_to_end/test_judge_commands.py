@@ -210,7 +210,8 @@ def of_the_outreach_rubric(dimension, answer):
             return 1 + sum((*there, lines.count("") > 3))
 
 
-def test_two_commands_and_a_commit_make_a_judge_gate(tmp_path):
+@pytest.mark.parametrize(("mode", "answers"), [("grades", 40), ("pairwise", 80)])
+def test_two_commands_and_a_commit_make_a_judge_gate(tmp_path, mode, answers):
     """The outreach example without people's grades, on the offline model."""
     repository, home = Repository(tmp_path / "repository"), tmp_path / "home"
     home.mkdir()
@@ -223,6 +224,8 @@ def test_two_commands_and_a_commit_make_a_judge_gate(tmp_path):
         )
         if not path.name.endswith("labels.jsonl")
     }
+    config = files["promptverdict.yaml"]
+    files["promptverdict.yaml"] = config.replace("      model: judge\n", f"      model: judge\n      mode: {mode}\n")
     email = "prompts/outreach/email.yaml"
     naive = (EXAMPLES / "history/outreach-email/1-naive.yaml").read_text()
     old = repository.commit({**files, email: naive}, branch="first-version")
@@ -232,9 +235,14 @@ def test_two_commands_and_a_commit_make_a_judge_gate(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", Person(of_the_outreach_rubric))
         ran = project.run("judge", "label", "outreach-email", "--base", "first-version")
-    assert (ran.code, "40 of 40 answers graded" in ran.out) == (0, True)
+    assert (ran.code, f"{answers} of {answers} answers graded" in ran.out) == (0, True)
     found = project.run("judge", "calibrate", "outreach-email", "--format", "json")
     assert (found.code, found.card["gates"]) == (0, True), found.card["next"]
+    told = project.run("judge", "calibrate", "outreach-email")
+    assert (
+        re.search(r"people's preference by row, the judge's by column\n +worse +same +better", told.out)
+        or mode == "grades"
+    )
     repository.git("add", "-A")
     repository.git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "Grade answers")
     project.base = repository.git("rev-parse", "HEAD").strip()

@@ -112,6 +112,7 @@ def halves_apart(grades):
 
 
 NOISY = [max(1, min(5, grade + (2, -2, 0, 0)[n % 4])) for n, grade in enumerate(HALF)]
+UNSURE = [2, 3] * 15 + [2], [3 - n % 2 if n < 18 and n % 3 == 0 else 2 + n % 2 for n in range(31)]
 SHAKY = [*[1] * 28, 5, 5, 5], [*[1] * 28, 5, 5, 1]
 
 
@@ -128,9 +129,10 @@ SHAKY = [*[1] * 28, 5, 5, 5], [*[1] * 28, 5, 5, 1]
         ([3] * 40, [3] * 40, {"kappa", "kappa_bound"}, "promptverdict judge label letters --base REF"),
         ([1, 5] * 14 + [5, 4, 1, 2] , [1, 5] * 10 + [2, 4] * 4 + [1, 1, 5, 5], {"within_one"}, "a28: people 1, judge 5"),
         ([2, 2, 3, 2] * 10, [2, 3, 3, 3] * 10, {"kappa", "kappa_bound"}, "people 3, judge 2: 20 answers"),
-        (*SHAKY, {"kappa_bound"}, "Grade about 15 more answers: promptverdict judge label letters."),
+        (*SHAKY, {"kappa_bound"}, "94% of people's grades of tone are 1. Grade better or worse answers, for example of an older prompt: promptverdict judge label letters --base REF."),
+        (*UNSURE, {"kappa_bound"}, "Grade about 9 more answers: promptverdict judge label letters."),
     ],
-    ids=["same", "halves", "few", "opposite", "far", "strict", "mild", "one-grade", "chance", "narrow", "shaky"],
+    ids=["same", "halves", "few", "opposite", "far", "strict", "mild", "one-grade", "chance", "narrow", "shaky", "unsure"],
 )  # fmt: skip
 def test_what_keeps_a_judge_from_gating_and_what_to_do(judge, people, lacks, then):
     found = agreement(judge, people, [f"a{n}" for n in range(len(judge))])
@@ -171,7 +173,7 @@ def test_bounds_and_intervals_hold_about_as_often_as_they_say():
 
 
 RUBRIC = Rubric(dimensions={"tone": Dimension(description="?"), "form": Dimension(description="?")})
-JUDGE = RubricJudge(RUBRIC, ModelConfig(provider="openai", model="j"), gates=False)
+JUDGE = RubricJudge(RUBRIC, [ModelConfig(provider="openai", model="j")], gates=False)
 
 
 def run(says, answers):

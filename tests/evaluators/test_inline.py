@@ -25,7 +25,7 @@ def inline(*evaluators, judge=JUDGE, **settings_):
         evaluators=evaluators,
     )
     lineage = LineageConfig(use_case=UseCase.GENERATION, prompt="p")
-    return evaluator_for(lineage, prompt, None, judge, **settings_)
+    return evaluator_for(lineage, prompt, None, judge and (judge,), **settings_)
 
 
 def string(**kind):

@@ -93,7 +93,7 @@ async def test_the_judge_agrees_with_our_labels():
     async def ask(request, repetition):
         return answer(request, repetition)
 
-    judge = RubricJudge(rubric, CONFIG.models[lineage.judge.model], gates=True)
+    judge = RubricJudge(rubric, [CONFIG.models[lineage.judge.model]], gates=True)
     found = await calibrate(judge, rows, ask)
     assert found.calibrated
     assert found.agreement > 0.7

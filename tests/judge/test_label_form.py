@@ -86,6 +86,9 @@ def test_a_person_grades_by_keyboard_comes_back_and_sends_the_lines(browser, tmp
     assert page.locator("#next").inner_text() == "Skip"
     page.keyboard.press("2")
     assert (page.locator("#progress").inner_text(), page.locator("#next").inner_text()) == ("1 of 3 graded", "Next")
+    graded = page.locator("#lines").input_value()
+    page.keyboard.press("1")  # a digit too many, on Next, regrades nothing
+    assert page.locator("#lines").input_value() == graded
     page.keyboard.press("Enter")  # Next has the focus
     page.keyboard.press("5")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -93,6 +96,9 @@ def test_a_person_grades_by_keyboard_comes_back_and_sends_the_lines(browser, tmp
     assert page.locator("section[data-answer]:visible h2").inner_text() == "Answer 2 of 3"
     page.keyboard.press("s")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("section[data-answer]:visible fieldset").last.locator("input[value='2']").focus()
+    page.keyboard.press("3")  # out of order: the focus goes to what is still open, not to Next
+    assert page.evaluate("document.activeElement.closest('fieldset').querySelector('legend').innerText") == "tone"
     page.locator("section[data-answer]:visible label", has_text="kind").click()
     page.keyboard.press("b")
     page.keyboard.press("b")
@@ -107,7 +113,7 @@ def test_a_person_grades_by_keyboard_comes_back_and_sends_the_lines(browser, tmp
     assert [(one.id, one.grades) for one in found] == [
         ("a-1", {"tone": 3, "form": 2}),
         ("a-2", {"tone": 5}),
-        ("a-3", {"tone": 5}),
+        ("a-3", {"tone": 5, "form": 3}),
     ]
     assert [SampleAnswer(**one.model_dump(exclude={"grades"})) for one in found] == ANSWERS
     assert page.locator("#lines").input_value() == data.decode()

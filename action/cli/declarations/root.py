@@ -59,6 +59,7 @@ def _group(name: str, what: str) -> typer.Typer:
 tests_app = _group("tests", "Check test sets, and sort their cases into slices.")
 import_app = _group("import", "Import the configuration of another tool.")
 judge_app = _group("judge", "Grade answers, and compare a judge's grades with yours.")
+tokens_app = _group("tokens", "Make and revoke the tokens with which applications read tags.")
 store_app = _group("store", "Manage stored answers.")
 
 

@@ -32,5 +32,6 @@ def lineage_tabs(repo: RepositoryRef, lineage_id: int, here: str) -> list[tuple[
         ("All changes", f"{base}?all=1"),
         ("Models", f"{base}/models"),
         ("Test set", f"{base}/tests"),
+        ("Tags", f"{base}/tags"),
     )
     return [(name, address, name == here) for name, address in views]

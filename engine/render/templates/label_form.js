@@ -62,7 +62,9 @@
     const field = held || open[0];
     if (!field) return;
     field.querySelector(`input[value="${grade}"]`).click();
-    const following = fields.slice(fields.indexOf(field) + 1).find((each) => !each.querySelector(":checked"));
+    // Only a complete answer leads to "Next", where a digit too many then changes nothing.
+    const waiting = fields.filter((each) => !each.querySelector(":checked"));
+    const following = waiting.find((each) => fields.indexOf(each) > fields.indexOf(field)) || waiting[0];
     (following ? following.querySelector("input") : by("next")).focus();
   };
   document.addEventListener("keydown", (event) => {

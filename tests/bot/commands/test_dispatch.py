@@ -37,7 +37,9 @@ class Town:
         self.host.opened(1, HEAD)
         self.retried, self.republished = [], []
         self.files = {}
-        self.context = CommandContext(records=records, host=self.host, reconciler=self, read=self.read, now=self.clock)
+        self.context = CommandContext(
+            records=records, host=self.host, reconciler=self, read=self.read, now=self.clock, hub=None
+        )
 
     async def retry(self, repo, number, *, why, approved_sha=None):
         self.retried.append((why, approved_sha))

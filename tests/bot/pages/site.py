@@ -66,7 +66,7 @@ class Site:
         return client
 
 
-def site(records, github, names, *, clock=None, public=PUBLIC) -> Site:
+def site(records, github, names, *, clock=None, public=PUBLIC, hub=None) -> Site:
     """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles."""
     clock = clock or HandClock()
     github.clock = clock.time
@@ -83,7 +83,7 @@ def site(records, github, names, *, clock=None, public=PUBLIC) -> Site:
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = GitHubAccess(records, sign_in, clock, public)
-    pages = Pages(records, access, Facts(github.server_url), clock)
+    pages = Pages(records, access, Facts(github.server_url), clock, hub)
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
     return Site(web, github, records, clock, public + CALLBACK)

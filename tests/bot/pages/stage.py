@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bot.runs.provenance import packed
+from bot.store.hub_values import MoveKind, Promotion, PromotionState, TagMove
 from bot.store.values import APPROVE, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
 from bot.store.values import TestSetSnapshot as Snapshot
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
 from schemas.effects import CaseOutcome, EffectResult
+from schemas.hub import HubModel, HubPrompt
 from schemas.outcomes import Arm
+from schemas.prompts import Dialect, Message, Role
 from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import blocked, extraction, generation, inconclusive
@@ -170,6 +173,45 @@ def on_three_models():
     return card.model_copy(update={"lineages": lineages})
 
 
+def hub_version(lineage, number):
+    return HubPrompt(
+        lineage=lineage, commit=sha(f"version {number}"), path=f"prompts/{lineage}.md", dialect=Dialect.GITHUB,
+        messages=(Message(role=Role.SYSTEM, content=f"Sort {{{{ticket}}}}, version {number}."),),
+        models=(HubModel(name="small", provider="offline", model="toy-1"),),
+    )  # fmt: skip
+
+
+def tagged(records, now=NOW):
+    """Tags of the triage prompt: three moves of production, a promotion that was blocked, and one that waits."""
+    lineage = "support-triage"
+    versions = [records.keep_version(SHOP, hub_version(lineage, number), now).prompt.digest for number in range(4)]
+    moves = (
+        ("production", None, 0, MoveKind.FIRST, "", 9),
+        ("staging", None, 1, MoveKind.FIRST, "", 8),
+        ("production", 0, 1, MoveKind.PROMOTED, "", 6),
+        ("production", 1, 0, MoveKind.ROLLBACK, "refunds were answered as billing", 5),
+    )
+    for tag, before, after, kind, reason, days in moves:
+        records.move_tag(
+            TagMove(
+                repository_id=11, lineage=lineage, tag=tag, from_digest=None if before is None else versions[before],
+                to_digest=versions[after], by="mia", role="maintain", kind=kind, reason=reason,
+                request=f"staged {tag} {days}", at=now - timedelta(days=days),
+            )
+        )  # fmt: skip
+    for number, state, outcome in (
+        (2, PromotionState.BLOCKED, "4 must-pass cases broke."),
+        (3, PromotionState.WAITING, ""),
+    ):
+        asked = Promotion(
+            installation_id=7, repository_id=11, lineage=lineage, tag="production", from_digest=versions[0],
+            to_digest=versions[number], by="mia", role="maintain", request=f"staged {number}", asked_at=now,
+        )  # fmt: skip
+        made = records.ask_promotion(SHOP, asked, hub_version(lineage, number))
+        if not state.is_open:
+            records.end_promotion(made.id, state, outcome, now)
+
+
 def organization(records, now=NOW):
     """Everything that the pages show."""
     records.installed(7, "acme", now)
@@ -197,6 +239,7 @@ def organization(records, now=NOW):
             at=now - timedelta(days=2), comment_id=2,
         )
     )  # fmt: skip
+    tagged(records, now)
     for repo, days, usd in ((11, 2, "12.40"), (11, 25, "31.75"), (12, 3, "4.20")):
         records.spend(repo, (now - timedelta(days=days)).date(), Decimal(usd))
     return made

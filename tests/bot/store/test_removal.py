@@ -13,9 +13,10 @@ from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from bot.operations.housekeeping import UNDER_WAY, keep_house
 from bot.runs.provenance import packed, provenance_of
+from bot.store.owned_tables import CONTENT
 from bot.store.repository_outcomes import RepositoryOutcomes
 from bot.store.retention import Retention
-from bot.store.tables import CONTENT, OrphanedOutcomes, Table
+from bot.store.tables import OrphanedOutcomes, Table
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
 from engine.pipeline import World, measure, prepare
 from engine.runner.access import Access

@@ -208,7 +208,7 @@ def test_a_branch_that_git_would_misunderstand_is_no_branch(ref):
 
 def test_only_a_push_to_the_default_branch_counts():
     payload = {**HERE, "ref": "refs/heads/main", "after": HEAD, "deleted": False}
-    assert read_event("push", payload) == Pushed(repo=REPO, branch="main", sha=HEAD)
+    assert read_event("push", payload) == Pushed(repo=REPO, branch="main", sha=HEAD, to_default=True)
     topic = read_event("push", {**payload, "ref": "refs/heads/topic/a"})
     assert topic == Pushed(repo=REPO, branch="topic/a", sha=HEAD)
     assert isinstance(read_event("push", {**payload, "ref": "refs/tags/main"}), Ignored)

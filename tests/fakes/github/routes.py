@@ -370,6 +370,70 @@ def react(github: FakeGitHub, request: Request, repository: Repository, number: 
     return Reply(200 if same else 201, {**shown, "created_at": timestamp(github.clock())})
 
 
+# --- comparisons and deployments
+
+
+@route("GET", "/repos/{owner}/{repo}/compare/{basehead}", "contents")
+def compare_commits(github: FakeGitHub, request: Request, repository: Repository, basehead: str) -> Reply:
+    base, _, head = basehead.partition("...")
+    one, other = repository.git.find(base), repository.git.find(head)
+    if one is None or other is None:
+        raise Refusal(404, "Not Found")
+    both = repository.git.merge_base(one, other)
+    status = "identical" if one == other else "behind" if both == other else "ahead" if both == one else "diverged"
+    return Reply(200, {"status": status, "ahead_by": 0, "behind_by": 0, "total_commits": 0, "commits": [], "files": []})
+
+
+def deployment_json(github: FakeGitHub, repository: Repository, one: Json) -> Json:
+    url = f"{github.api_url}/repos/{repository.full_name}"
+    return {
+        **one, "url": f"{url}/deployments/{one['id']}", "node_id": "DE_1", "statuses_url": f"{url}/deployments/{one['id']}/statuses",
+        "repository_url": url, "creator": user(one["creator"]), "original_environment": one["environment"], "transient_environment": False,
+    }  # fmt: skip
+
+
+@route("POST", "/repos/{owner}/{repo}/deployments", "deployments", "write")
+def create_deployment(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    body = request.body
+    sha = repository.git.find(body["ref"])
+    if sha is None:
+        raise Refusal(422, f"No ref found for: {body['ref']}")
+    if body.get("required_contexts", True) != [] or body.get("auto_merge", True):
+        raise Refusal(409, "Conflict: commit status checks failed or a merge is needed")
+    now = timestamp(github.clock())
+    one = {
+        "id": github.next_id(), "sha": sha, "ref": body["ref"], "task": body.get("task", "deploy"), "payload": body.get("payload", ""),
+        "environment": body.get("environment", "production"), "description": body.get("description"), "creator": request.login,
+        "created_at": now, "updated_at": now, "production_environment": body.get("production_environment", False),
+    }  # fmt: skip
+    repository.deployments.append(one)
+    return Reply(201, deployment_json(github, repository, one))
+
+
+@route("GET", "/repos/{owner}/{repo}/deployments", "deployments")
+def list_deployments(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    asked = {name: value for name in ("sha", "ref", "task", "environment") if (value := request.query(name))}
+    there = [
+        one for one in reversed(repository.deployments) if all(one[name] == value for name, value in asked.items())
+    ]
+    return request.page([deployment_json(github, repository, one) for one in there])
+
+
+@route("POST", "/repos/{owner}/{repo}/deployments/{number}/statuses", "deployments", "write")
+def create_deployment_status(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    one = next((one for one in repository.deployments if one["id"] == int(number)), None)
+    if one is None:
+        raise Refusal(404, "Not Found")
+    now, url = timestamp(github.clock()), f"{github.api_url}/repos/{repository.full_name}"
+    status = {
+        "id": github.next_id(), "node_id": "DES_1", "state": request.body["state"], "creator": user(request.login), "description": "",
+        "environment": one["environment"], "target_url": "", "created_at": now, "updated_at": now,
+        "deployment_url": f"{url}/deployments/{number}", "repository_url": url, "url": f"{url}/deployments/{number}/statuses/1",
+    }  # fmt: skip
+    repository.deployment_states[one["id"]] = request.body["state"]
+    return Reply(201, status)
+
+
 # --- statuses and check runs
 
 

@@ -70,6 +70,8 @@ class Repository:
     artifacts: list[Json] = field(default_factory=list)
     archives: dict[int, bytes] = field(default_factory=dict)
     reactions: list[Json] = field(default_factory=list)
+    deployments: list[Json] = field(default_factory=list)
+    deployment_states: dict[int, str] = field(default_factory=dict)
     required_checks: dict[str, list[Json]] = field(default_factory=dict)
     """Branch → checks that a ruleset requires: ``{"context": …, "integration_id": …}``."""
     up_to_date: bool = False

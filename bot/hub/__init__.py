@@ -1,0 +1,1 @@
+"""The hub: promoted versions, how they move, and how applications read them."""

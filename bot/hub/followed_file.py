@@ -1,0 +1,85 @@
+"""Moves tags to where a file on the default branch says, by the same ways as a person's request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.hub.hub_service import Asker
+from bot.telemetry.logs import logger
+from engine.hub.tags_file import read_tags_file
+from engine.hub.versions import version_of
+from engine.readers.config import read_config
+from schemas.errors import HostUnavailable, PromptVerdictError, StoreError, UsageError
+from schemas.host import Role
+
+if TYPE_CHECKING:
+    from adapters.github.app import GitHubApp
+    from bot.hub.hub_service import HubService
+    from bot.runs.default_branch import DefaultBranch
+    from bot.store.records import Records
+    from bot.store.values import RepositoryRef
+    from schemas.host import Sha
+
+CONFIG = "promptverdict.yaml"
+
+log = logger("hub")
+
+
+class FollowedFile:
+    """Follows the file of each repository that names one. Who changes it needs a merge to the default branch."""
+
+    def __init__(self, records: Records, hub: HubService, branch: DefaultBranch, app: GitHubApp) -> None:
+        self._records = records
+        self._hub = hub
+        self._branch = branch
+        self._app = app
+
+    def follow(self, repo: RepositoryRef, branch: str, sha: Sha) -> None:
+        """Asks for every move that the file wants, after a push of ``sha`` to the default branch. May be repeated.
+
+        A version that a tag had before is a rollback, and any other is a promotion with its verdict. Mistakes in the
+        file are logged. Blocks. Raises HostUnavailable and StoreError.
+        """
+        try:
+            # Most pushes concern no tag, so only the configuration is read, from the copy of the repository.
+            data = self._branch.file(repo, sha, CONFIG)
+            path = read_config(CONFIG, data).tags.follow if data is not None else None
+            named = self._branch.file(repo, sha, path) if path is not None else None
+            if path is None:
+                return
+            if named is None:
+                raise UsageError("there is no such file", where=path, hint="add it, or correct tags.follow")
+            wanted = read_tags_file(path, named)
+        except (HostUnavailable, StoreError):
+            raise
+        except PromptVerdictError as error:
+            log.warning("tags not followed", repository=repo.repository_id, why=str(error))
+            return
+        for tag, prompts in wanted.items():
+            for lineage, commit in prompts.items():
+                self._move(repo, path, branch, tag=tag, lineage=lineage, commit=commit)
+
+    def _move(self, repo: RepositoryRef, path: str, branch: str, *, tag: str, lineage: str, commit: Sha) -> None:
+        asker = Asker(path, Role.MAINTAIN)
+        request = f"file:{repo.repository_id}:{tag}:{lineage}:{commit}"
+        try:
+            # Anyone who can open a pull request from a fork can bring a commit into GitHub's storage.
+            if not self._app.host(repo.installation_id, repo.full_name).contains(branch, commit):
+                raise UsageError(f"{commit} is not on {branch}", where=path, hint="name a commit of the default branch")
+            then = self._branch.at(repo, commit, lineage)
+            version = version_of(next(one for one in then.lineages if one.name == lineage), commit)
+            now = self._records.current_move(repo.repository_id, lineage, tag)
+            if now is not None and now.to_digest == version.digest:
+                return
+            request = f"{request}:after {now.id if now else 0}"
+            if self._records.pointed(repo.repository_id, lineage, tag, version.digest):
+                self._hub.rollback(
+                    repo, lineage, tag, to=version.digest, reason=f"{path} names {commit[:12]}", asker=asker,
+                    request=request,
+                )  # fmt: skip
+            else:
+                self._hub.promote_version(repo, version, tag, asker=asker, request=request)
+        except (HostUnavailable, StoreError):
+            raise
+        except PromptVerdictError as error:
+            log.warning("tag not followed", repository=repo.repository_id, tag=tag, lineage=lineage, why=str(error))

@@ -1,0 +1,63 @@
+"""Reads prompts of a repository's default branch as they are today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.pipeline import look
+from schemas.pullrequests import PullRequest, Trust
+
+if TYPE_CHECKING:
+    from adapters.git.remote import RemoteRepository
+    from adapters.github.app import GitHubApp
+    from bot.runs.source_cache import SourceCache
+    from bot.store.values import RepositoryRef
+    from schemas.detection import Detection
+    from schemas.host import Sha
+
+
+class Today(NamedTuple):
+    """The tip of the default branch, and its prompts, each without an earlier version."""
+
+    branch: str
+    sha: Sha
+    detection: Detection
+
+
+class DefaultBranch:
+    """Asks GitHub for the tip and reads it from the cached copy. Blocks."""
+
+    def __init__(self, app: GitHubApp, sources: SourceCache) -> None:
+        self._app = app
+        self._sources = sources
+
+    def read(self, repo: RepositoryRef, *lineages: str) -> Today:
+        """Reads these prompts, or all. Raises UsageError for a name that there isn't, ConfigError, SourceError and
+        HostError."""
+        host = self._app.host(repo.installation_id, repo.full_name)
+        branch = host.default_branch()
+        sha = host.branch(branch)
+        return Today(branch, sha, self.at(repo, sha, *lineages))
+
+    def file(self, repo: RepositoryRef, sha: Sha, path: str) -> bytes | None:
+        """Returns a file of a commit; ``None`` if there is none. Raises SourceError and HostError."""
+
+        def read(tree: RemoteRepository) -> bytes | None:
+            tree.fetch((sha,))
+            entry = tree.entry(sha, path)
+            return None if entry is None else tree.read([entry.blob])[entry.blob]
+
+        return self._sources.read(repo, read)
+
+    def at(self, repo: RepositoryRef, sha: Sha, *lineages: str) -> Detection:
+        """Reads these prompts of a commit, or all. Raises as ``read`` does."""
+        alone = PullRequest(
+            base_ref=sha, base_sha=sha, head_ref=sha, head_sha=sha, trust=Trust.SAME_REPOSITORY,
+            repository=repo.full_name,
+        )  # fmt: skip
+
+        def read(tree: RemoteRepository) -> Detection:
+            tree.fetch(alone.commits)
+            return look(tree, alone, only=lineages, alone=True)
+
+        return self._sources.read(repo, read)

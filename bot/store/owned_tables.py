@@ -1,0 +1,29 @@
+"""The tables that are deleted with a repository."""
+
+from __future__ import annotations
+
+from bot.store.hub_tables import HubVersions, MoveDeployments, Promotions, ReadTokens, TagMoves
+from bot.store.tables import (
+    AuditReasons,
+    CaseDocuments,
+    CaseResults,
+    Commands,
+    Comments,
+    Comparisons,
+    Experiments,
+    Lineages,
+    Outcomes,
+    PromptVersions,
+    Repositories,
+    Runs,
+    Table,
+    TestSetSnapshots,
+    Verdicts,
+)
+
+CONTENT: tuple[type[Table], ...] = (
+    CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
+    Comments, Commands, Outcomes, MoveDeployments, Promotions, ReadTokens, Repositories, AuditReasons, TagMoves,
+    HubVersions,
+)  # fmt: skip
+"""Every table that belongs to a repository, children first. Triggers let those after it go only after it."""

@@ -1,0 +1,1 @@
+"""Promoted versions: what a commit offers, and the verdict of a promotion."""

@@ -1,0 +1,76 @@
+"""Makes the version of a prompt that applications read, and turns it back into a prompt to measure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.errors import UsageError
+from schemas.hub import HubModel, HubPrompt
+from schemas.prompts import Parameters, PromptFile
+
+if TYPE_CHECKING:
+    from schemas.config import ModelConfig
+    from schemas.detection import Detection, LineageChange
+
+FORMAT = "hub"
+"""The format of a prompt that was read from a stored version."""
+
+
+def version_of(change: LineageChange, commit: str) -> HubPrompt:
+    """Returns the version of a prompt at ``commit``, where ``change`` was read without an earlier version.
+
+    Raises UsageError for a prompt that can't be read or has no model.
+    """
+    prompt = change.candidate
+    if prompt is None:
+        why = change.unreadable or "it doesn't exist"
+        raise UsageError(f"the prompt of {change.name} can't be read: {why}", hint="fix it on the default branch first")
+    if not change.models:
+        raise UsageError(f"{change.name} names no model", hint="add model: to the lineage, or defaults: {model: …}")
+    return HubPrompt(
+        lineage=change.name,
+        commit=commit,
+        path=prompt.path,
+        dialect=prompt.dialect,
+        roles=prompt.roles,
+        messages=prompt.messages,
+        included=prompt.included,
+        defaults=prompt.defaults,
+        models=tuple(_model(prompt, pair.name, pair.candidate) for pair in change.models),
+    )
+
+
+def versions_of(detection: Detection, commit: str) -> tuple[HubPrompt, ...]:
+    """Returns the version of every prompt that a commit configures, by name.
+
+    ``detection`` is that of the commit alone. Raises UsageError as ``version_of`` does.
+    """
+    return tuple(sorted((version_of(one, commit) for one in detection.lineages), key=lambda one: one.lineage))
+
+
+def prompt_of(version: HubPrompt) -> PromptFile:
+    """Returns the prompt of a version. Parameters are those of each model, so the prompt itself has none."""
+    return PromptFile(
+        path=version.path,
+        format=FORMAT,
+        dialect=version.dialect,
+        roles=version.roles,
+        messages=version.messages,
+        included=version.included,
+        defaults=version.defaults,
+    )
+
+
+def _model(prompt: PromptFile, name: str, model: ModelConfig) -> HubModel:
+    from engine.planning.plan import parameters_of
+
+    sent = parameters_of(prompt, model).model_dump(mode="json")
+    given = {key: value for key, value in sent.items() if value not in (None, [], {})}
+    return HubModel(name=name, provider=model.provider, model=model.model, parameters=given)
+
+
+def served(model: HubModel, configured: ModelConfig) -> ModelConfig:
+    """Returns the configured model with the version's own parameters."""
+    return configured.model_copy(
+        update={"model": model.model, "parameters": Parameters.model_validate(model.parameters)}
+    )
