@@ -74,6 +74,8 @@ class TestCase(Value):
     """promptfoo's ``assert``."""
     threshold: float | None = None
     """The weighted score from which the assertions pass together; ``None``: each must."""
+    same_as: str | None = None
+    """The id of the case that this one repeats with some noise. The answer must be the same."""
     path: str | None = Field(default=None, exclude=True)
     """Its file."""
     line: int | None = Field(default=None, exclude=True)
@@ -87,8 +89,9 @@ class TestCase(Value):
         for name in ("assertions", "must"):
             if not written.get(name):
                 written.pop(name, None)
-        if self.threshold is None:
-            written.pop("threshold", None)
+        for name in ("threshold", "same_as"):
+            if written.get(name) is None:
+                written.pop(name, None)
         return written
 
     @property

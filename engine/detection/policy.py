@@ -134,6 +134,16 @@ def _age(before: JsonValue, after: JsonValue) -> Direction:
     return NEUTRAL if old == new else LOOSER if new > old else TIGHTER
 
 
+def _canary(before: JsonValue, after: JsonValue) -> Direction:
+    """Judges canaries: more are tighter, fewer are looser, and others are unclear."""
+    old, new = _texts(before), _texts(after)
+    return TIGHTER if old < new else LOOSER if new < old else UNCLEAR
+
+
+def _texts(value: JsonValue) -> set[str]:
+    return {value} if isinstance(value, str) else {str(one) for one in value} if isinstance(value, list) else set()
+
+
 def _entry(before: JsonValue, after: JsonValue) -> Direction:
     """Judges a check that appears (tighter), disappears (looser) or changes (unclear)."""
     return TIGHTER if before is None else LOOSER if after is None else UNCLEAR
@@ -176,6 +186,7 @@ LINEAGE: Mapping[str, Judge] = {
     "costs": _always(UNCLEAR),
     "output": _entry,
     "rubric": _entry,
+    "canary": _canary,
     "scorer": _always(UNCLEAR),  # code, whose effect no rule can tell
     "judge": _always(UNCLEAR),
     "reference": _always(UNCLEAR),

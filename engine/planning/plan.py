@@ -268,6 +268,7 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
 _UNSCORED: dict[str, bool | dict[str, bool]] = {
     **dict.fromkeys(("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"), True),
     "judge": {"mode": True},
+    "canary": True,
 }
 """What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer,
 evaluator."""

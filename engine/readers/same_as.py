@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.readers.bounded import did_you_mean, shown
+from engine.readers.bounded import nearest, shown
 from schemas.errors import SourceError
 from schemas.testsets import TestCase, TestSet
 
@@ -26,7 +26,8 @@ def _filled(case: TestCase, by_id: Mapping[str, TestCase], path: str) -> TestCas
     original, where = by_id.get(case.same_as), case.where or path
     if original is None:
         what = f"same_as names no case: {shown(case.same_as, 60)}"
-        raise SourceError(what, where=where, hint=did_you_mean(case.same_as, by_id))
+        near = nearest(case.same_as, by_id)
+        raise SourceError(what, where=where, hint=f"did you mean {near}?" if near else "name the id of another case")
     if original is case:
         raise SourceError("same_as names the case itself", where=where, hint="name the case without the noise")
     if original.same_as is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.readers.bounded import shown
 from engine.render import figures
@@ -15,6 +15,8 @@ from schemas.use_cases import UseCase
 COMPARED = (UseCase.CLASSIFICATION, UseCase.EXTRACTION)
 """Use cases whose answers are read as values. Two generated texts always differ."""
 MOST_LISTED = 5
+Pair = tuple[int, int]
+"""Two cases of the plan: without and with noise."""
 
 
 def disturbed_notes(
@@ -30,26 +32,25 @@ def disturbed_notes(
     if not pairs or use_case not in COMPARED:
         return ()
     fields = [spec.name for spec in metrics if spec.kind == "field"]
-    named = fields or [metrics[0].name]
-    read = {
+    read = _first_reads(outcomes, fields or [metrics[0].name])
+    return tuple(_sentences(_differ(pairs, read, Arm.BASELINE), _differ(pairs, read, Arm.CANDIDATE), cases))
+
+
+def _first_reads(outcomes: Sequence[Outcome], named: Sequence[str]) -> dict[tuple[Arm, int], tuple[str, ...]]:
+    return {
         (one.cell.arm, one.cell.case): _read(one, named)
         for one in outcomes
         if one.cell.repetition == 0 and isinstance(one.result, Completion)
     }
-    differ = {
-        arm: {
-            pair: read[arm, pair[0]] != read[arm, pair[1]]
-            for pair in pairs
-            if (arm, pair[0]) in read and (arm, pair[1]) in read
-        }
-        for arm in Arm
-    }
-    return tuple(_sentences(differ[Arm.BASELINE], differ[Arm.CANDIDATE], cases))
 
 
-def _sentences(
-    before: dict[tuple[int, int], bool], after: dict[tuple[int, int], bool], cases: Sequence[TestCase]
-) -> list[str]:
+def _differ(pairs: Sequence[Pair], read: Mapping[tuple[Arm, int], tuple[str, ...]], arm: Arm) -> dict[Pair, bool]:
+    """Returns, for the pairs whose cases both ran, whether their answers differ."""
+    both = [pair for pair in pairs if all((arm, case) in read for case in pair)]
+    return {pair: read[arm, pair[0]] != read[arm, pair[1]] for pair in both}
+
+
+def _sentences(before: Mapping[Pair, bool], after: Mapping[Pair, bool], cases: Sequence[TestCase]) -> list[str]:
     changed, bounds = sum(after.values()), wilson(sum(after.values()), len(after))
     if bounds is None:
         return []
@@ -59,13 +60,15 @@ def _sentences(
     said = [f"{counted} ({figures.percent(changed / len(after))}, 95% interval {low} to {high}){earlier}."]
     news = [pair for pair, differs in after.items() if differs and before.get(pair) is False]
     if news:
-        listed = ", ".join(f"`{shown(cases[b].id, 40)}` (same as `{shown(cases[a].id, 40)}`)" for a, b in news[:MOST_LISTED])
+        listed = ", ".join(
+            f"`{shown(cases[b].id, 40)}` (same as `{shown(cases[a].id, 40)}`)" for a, b in news[:MOST_LISTED]
+        )
         more = f" and {len(news) - MOST_LISTED} more" if len(news) > MOST_LISTED else ""
         said.append(f"Only the new prompt answers these differently: {listed}{more}.")
     return said
 
 
-def _read(outcome: Outcome, named: Sequence[str]) -> tuple[str | None, ...]:
+def _read(outcome: Outcome, named: Sequence[str]) -> tuple[str, ...]:
     """Returns what was read from an answer: the label, or the value of each field."""
     answers = {score.metric: score.answer for score in outcome.scores if isinstance(score, Score)}
     return tuple(one_line(answers.get(name) or "") for name in named)
