@@ -43,3 +43,9 @@ def test_a_wrong_name_is_an_error_at_its_place(tmp_path, rows, said):
         read(tmp_path, FIRST, *rows)
     assert said in str(caught.value)
     assert f"cases.jsonl:{1 + len(rows)}" in str(caught.value)
+
+
+def test_a_column_may_name_the_other_case(tmp_path):
+    (tmp_path / "cases.csv").write_text("id,input,expected,same_as\n7,charged twice,billing,\nb,chargd twice,,7\n")
+    first, second = read_tests(["cases.csv"], Folder(tmp_path)).cases
+    assert (first.same_as, second.same_as, second.expected) == (None, "7", "billing")
