@@ -37,8 +37,8 @@ class Measured:
 
     @property
     def useless(self) -> bool:
-        """Whether it was mostly wrong, or no better than suggesting the slice for every case."""
-        return self.rate is not None and (self.rate < HALF or self.rate <= self.share)
+        """Whether it was mostly wrong."""
+        return self.rate is not None and self.rate < HALF
 
     @property
     def proven(self) -> bool:

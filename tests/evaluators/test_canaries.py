@@ -23,6 +23,7 @@ def encoded(text, before=""):
         CANARY[::-1],
         encoded(CANARY),
         *(f"Here: {encoded(CANARY, 'x' * shift)}" for shift in (1, 2, 3)),
+        *(f"{'a' * shift} {encoded(CANARY)}" for shift in (1, 2, 3)),
         "\n".join([encoded(CANARY)[:20], encoded(CANARY)[20:]]),
         base64.urlsafe_b64encode(f"??>{CANARY}??".encode()).decode(),
     ],

@@ -2,11 +2,14 @@
 
 import pytest
 
+from engine.runner.experiment import Endpoint
+from engine.slices.asking import questions
 from engine.slices.injection_signs import LONGEST, injection_sign
 from engine.slices.neighbors import neighbor_votes
 from engine.slices.question import NONE, examples_of, read_slice, slice_names, slice_request
 from engine.slices.suggestions import best_suggestion, free_sources, model_source, suggestions
 from schemas.config import ModelConfig
+from schemas.pricing import Price
 from schemas.testsets import TestCase, TestSet
 
 MODEL = ModelConfig(provider="offline", model="offline-large")
@@ -108,7 +111,7 @@ def test_neighbors_vote_once_enough_cases_have_a_slice():
     assert found(*labelled(), other)["x"].slice == "sports"
     assert "x" not in found(*labelled(18), other)
     # Its own label would make every vote of a labelled case right.
-    alone = [case(f"c{n}", USUAL[n], f"s{n}") for n in range(24)]
+    alone = [case(f"c{n}", chr(97 + n) * 30, f"s{n}") for n in range(24)]
     _, own = neighbor_votes(alone, [])
     assert all(vote.slice != f"s{name[1:]}" for name, vote in own.items())
 
@@ -147,6 +150,13 @@ def test_the_question_fences_the_inputs():
     assert len(mark) == 16
     assert user.count(f"<case-{mark}>") == user.count(f"</case-{mark}>") == 1
     assert mark not in attack
+
+
+def test_a_model_is_not_measured_on_its_examples():
+    known = [case(f"c{n}", USUAL[n], "typical") for n in range(6)]
+    wanted = questions(free_sources(set_of(*known, case("x", USUAL[7]))), Endpoint(MODEL, Price(input=1, output=1)))
+    assert len(wanted.measured) == 3
+    assert {one.id for one in wanted.measured}.isdisjoint(one.id for one in examples_of(known))
 
 
 @pytest.mark.parametrize(
