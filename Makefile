@@ -21,7 +21,7 @@ $(NODE_READY): package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-demo: $(READY) ## Six example pull requests get their verdict; no API key
+demo: $(READY) ## Seven example pull requests get their verdict; no API key
 	rm -rf demo-output
 	$(BIN)/python -m action demo --output demo-output
 

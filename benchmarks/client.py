@@ -2,7 +2,7 @@
 
     python -m benchmarks.client
 
-The hub is a process of its own that serves one document. Readers check each text they get: it must be a version that
+The hub is the bot's, in a process of its own. Readers check each text they get: it must be a version that
 was promoted, and no older than the last one they saw. The exit code tells whether the promises were kept.
 """
 
@@ -20,14 +20,20 @@ import time
 import timeit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "client/src"
 sys.path.insert(0, str(SOURCES))
 
+from bot.hub.tokens import new_token, token_hash  # noqa: E402
+from bot.store.hub_values import MoveKind, TagMove  # noqa: E402
+from bot.store.records import Records  # noqa: E402
+from bot.store.values import RepositoryRef  # noqa: E402
 from promptverdict_client import Prompts  # noqa: E402 - not installed here
-from tests.client.fake_hub import version  # noqa: E402
+from schemas.hub import HubEntry, HubModel, HubPrompt, PromptSet  # noqa: E402
+from schemas.prompts import Dialect, Message, Role  # noqa: E402
 
 READERS, KILLS, PAUSE_S = 1000, 50, 0.05
 PROMOTIONS, REFRESH_S = 20, 1.0
@@ -42,30 +48,31 @@ print(prompts["support-triage"].render().messages[0]["content"])
 
 SERVER = """
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+import uvicorn
+from fastapi import FastAPI
+from adapters.clock import SystemClock
+from bot.hub.reading import HubReading
+from bot.store.records import Records
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = Path(sys.argv[1]).read_bytes()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+app = FastAPI()
+HubReading(Records(sys.argv[1]), SystemClock()).add_to(app)
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error")
 """
-"""Serves a file, whatever is asked."""
+"""The bot's read routes in a process of their own, which can be killed."""
+REPO = RepositoryRef(installation_id=1, repository_id=2, full_name="acme/shop")
+PROMPT = "support-triage"
 
 
 class Hub:
-    """A process that serves a file, and that can be killed."""
+    """The bot's hub on an SQLite file. Promotions are written to the file, as a worker does."""
 
     def __init__(self, folder: Path) -> None:
-        self.document = folder / "document.json"
+        self._database = f"sqlite:///{folder / 'bot.sqlite3'}"
+        self._records = Records(self._database)
+        self._records.migrate()
+        self._records.repository(REPO, datetime.now(UTC))
+        self.token = new_token()
+        self._records.add_token(REPO.repository_id, "bench", token_hash(self.token) or "", "mia", datetime.now(UTC))
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -73,13 +80,20 @@ class Hub:
 
     def put(self, number: int) -> None:
         """Promotes a version."""
-        new = self.document.with_suffix(".new")
-        new.write_text(json.dumps(version(number)))
-        new.replace(self.document)
+        at, prompt = datetime.now(UTC), version(number)
+        self._records.keep_version(REPO, prompt, at)
+        now = self._records.current_move(REPO.repository_id, PROMPT, "production")
+        self._records.move_tag(
+            TagMove(
+                repository_id=REPO.repository_id, lineage=PROMPT, tag="production", to_digest=prompt.digest, by="mia",
+                from_digest=now.to_digest if now else None, role="maintain", kind=MoveKind.PROMOTED,
+                request=str(number), at=at,
+            )
+        )  # fmt: skip
 
     def start(self) -> None:
         """Returns when the hub listens."""
-        self._process = subprocess.Popen([sys.executable, "-c", SERVER, str(self.document), str(self.port)])
+        self._process = subprocess.Popen([sys.executable, "-c", SERVER, self._database, str(self.port)], cwd=ROOT)
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -94,9 +108,21 @@ class Hub:
             self._process.wait()
 
 
+def version(number: int) -> HubPrompt:
+    """Returns a prompt that says which version it is."""
+    return HubPrompt(
+        lineage=PROMPT,
+        commit="c" * 40,
+        path="p.prompt.yml",
+        dialect=Dialect.GITHUB,
+        messages=(Message(role=Role.USER, content=f"v{number}"),),
+        models=(HubModel(name="fast", provider="openai", model="gpt-5-mini"),),
+    )
+
+
 def opened(hub: Hub, folder: Path, refresh_s: float) -> Prompts:
     """Opens a client of the hub."""
-    return Prompts("acme/shop", tag="production", hub=hub.url, token="pv_x", cache=folder, refresh_s=refresh_s)
+    return Prompts("acme/shop", tag="production", hub=hub.url, token=hub.token, cache=folder, refresh_s=refresh_s)
 
 
 def number_of(prompts: Prompts) -> int:
@@ -133,7 +159,8 @@ def cold_start(url: str, folder: Path) -> tuple[float, float]:
     Each is the best of a few: other work on the machine only adds.
     """
     bundle = folder / "prompts.lock.json"
-    bundle.write_text(json.dumps(version(0)))
+    entry = HubEntry(prompt=version(0), moved_at=datetime.now(UTC))
+    bundle.write_text(json.dumps(PromptSet(repository="acme/shop", tag="production", entries=(entry,)).document()))
     whole, imports = [], []
     for code, times in ((COLD, whole), ("import httpx", imports)) * STARTS:
         began = time.monotonic()

@@ -25,6 +25,7 @@ OTHERS = (
     ("explained-match", "resume-match"),
     ("looser-gate", "support-triage"),
     ("cheaper-model", "outreach-email"),
+    ("quicker-refunds", "support-agent"),
 )
 
 

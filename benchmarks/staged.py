@@ -21,7 +21,9 @@ from engine.readers.config import read_config
 from engine.readers.dialects import fill_in
 from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import read_test_set
+from engine.readers.tools import read_tools
 from engine.records.replay import converse
+from engine.runner.conversation import follow_up, summed
 from evaluators.registry import evaluator_for
 from schemas.config import Config, LineageConfig
 from schemas.outcomes import Arm, Cell, Completion, Outcome, Score
@@ -30,6 +32,7 @@ from schemas.pricing import Price
 from schemas.prompts import PromptFile, Request
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 from schemas.values import digest_of
 from schemas.verdicts import Reason
 
@@ -57,10 +60,14 @@ class Staged:
         self.outcomes: list[Outcome] = []
         """The results of the cells of the latest decision."""
         self.cases: tuple[TestCase, ...] = read_test_set(self.lineage.tests, blobs()[self.lineage.tests]).cases
-        self.prompts: tuple[PromptFile, PromptFile] = (
-            read_prompt(self.lineage.prompt, blobs()),
-            read_prompt(self.lineage.prompt, blobs(pull_request)),
-        )
+        self.prompts: tuple[PromptFile, PromptFile] = (self._prompt(blobs()), self._prompt(blobs(pull_request)))
+
+    def _prompt(self, files: Mapping[str, bytes]) -> PromptFile:
+        prompt, tools = read_prompt(self.lineage.prompt, files), self.lineage.tools
+        if tools is None:
+            return prompt
+        parameters = prompt.parameters.model_copy(update={"tools": read_tools(tools, files[tools])})
+        return prompt.model_copy(update={"parameters": parameters})
 
     @cached_property
     def _prices(self) -> dict[str, Price]:
@@ -139,8 +146,7 @@ class Staged:
 
     async def cell(self, request: Request, case: TestCase, repetition: int) -> tuple[list[float], Completion]:
         """Returns the scores of one answer, and the answer."""
-        completion = answer(request, repetition)
-        assert isinstance(completion, Completion), completion
+        completion = self._answered(request, case, repetition)
 
         async def ask(question: Request, call: int) -> Completion:
             graded = answer(question, call)
@@ -149,3 +155,17 @@ class Staged:
 
         found = await self.evaluator.score(case, completion, ask=ask, repetition=repetition)
         return [score.value if isinstance(score, Score) else float("nan") for score in found], completion
+
+    def _answered(self, request: Request, case: TestCase, repetition: int) -> Completion:
+        """Returns the answer to a request: that of one call, or of an agent's whole conversation."""
+        answers = []
+        while True:
+            completion = answer(request, repetition)
+            assert isinstance(completion, Completion), completion
+            if self.lineage.use_case != UseCase.AGENT:
+                return completion
+            answers.append(completion)
+            following = follow_up(request, completion, case, self.lineage.max_steps)
+            if not isinstance(following, Request):
+                return summed(answers, following)
+            request = following

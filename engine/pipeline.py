@@ -303,6 +303,7 @@ def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: D
         judges=plan.judges,
         compares=plan.evaluator.compares,
         settings=change.run,
+        max_steps=plan.max_steps,
         budget_usd=budget_usd,
     )
 

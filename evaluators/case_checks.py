@@ -37,7 +37,7 @@ class CaseChecks:
     @property
     def version(self) -> str:
         """The version of the algorithm. The checks belong to the cases."""
-        return "must-2"
+        return "must-3"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding for a case that nothing scores, and for a check that can't be run."""

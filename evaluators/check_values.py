@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -15,6 +15,9 @@ from schemas.errors import ConfigError
 from schemas.testsets import TestCase
 
 _VARIABLE = re.compile(r"\{\{-?\s*([^\W\d][\w.-]*?)\s*-?\}\}")
+_OTHER_SYNTAX = re.compile(
+    r"\$?\{\s*([^\W\d]\w*)\s*\}|%\(([^\W\d]\w*)\)s|\$\(([^\W\d]\w*)\)|<<([^\W\d]\w*)>>|\[\[([^\W\d]\w*)\]\]"
+)
 ANY_OUTPUT = (
     "x",
     "7",
@@ -55,6 +58,12 @@ def variables_in(value: JsonValue) -> bool:
 def unfilled(value: JsonValue) -> str | None:
     """Returns a placeholder in ``value`` that no case fills in, such as ``{expected}`` or ``{{expected | upper}}``."""
     return next((found for text in _texts(value) if (found := placeholder(_VARIABLE.sub("", text)))), None)
+
+
+def miswritten(value: JsonValue, names: Collection[str]) -> tuple[str, str] | None:
+    """Returns a placeholder with the name of an input in another syntax, such as ``{ticket}``, and the name."""
+    found = (found for text in _texts(value) for found in _OTHER_SYNTAX.finditer(_VARIABLE.sub("", text)))
+    return next(((one[0], one[one.lastindex or 0]) for one in found if one[one.lastindex or 0] in names), None)
 
 
 def filled(value: JsonValue, case: TestCase, escape: Callable[[str], str] | None = None) -> JsonValue:

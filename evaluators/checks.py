@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from evaluators.check_values import filled, unfilled, variables_in
+from evaluators.check_values import filled, miswritten, unfilled, variables_in
 from evaluators.parts import Scores, finding
 from evaluators.text import shown
 from schemas.check_config import Check, CheckRule
@@ -54,7 +54,7 @@ class Checks:
     def version(self) -> str:
         """The version of the algorithm and a digest of the checks."""
         settings = [[check.model_dump(mode="json", exclude_none=True) for check in self._checks], self._overall]
-        return f"checks-3-{digest_of(settings)[:16]}"
+        return f"checks-4-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the case lacks a variable of a check, or fills it in with something unusable."""
@@ -106,6 +106,10 @@ def problem_of(check: CheckRule, where: str, case: TestCase) -> Finding | None:
         rule_of(check, where, case)
     except ConfigError as error:
         return finding(case, error.what, error.hint or "change the check or the case")
+    if (misspelt := miswritten(_value_of(check), case.inputs)) is not None:
+        text, name = misspelt
+        what = f"{where} looks for the literal text {text}, which is not filled in"
+        return finding(case, what, f"write {{{{{name}}}}} for the case's {name}")
     return None
 
 

@@ -52,7 +52,7 @@ class Classification:
         """The version number of the algorithm and a digest of the labels."""
         rules = self.rules
         settings = [rules.labels, rules.several, rules.aliases, rules.defer, rules.ordinal, rules.costs]
-        return f"classification-5-{digest_of(settings)[:16]}"
+        return f"classification-6-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""
@@ -65,7 +65,7 @@ class Classification:
             shape = "a label or a list of labels" if self.rules.several else "one label"
             return finding(case, f"expected is not {shape}", f"write {shape} of the lineage's set")
         for text in texts:
-            label = self._reader.exactly(text)
+            label = self._reader.set.exactly(text)
             if label is not None and (forbidden := self._forbidden(case, label)):
                 what = f"must_not forbids “{shown(forbidden, 40)}”, which the expected label contains"
                 return finding(case, what, "no answer can be right; change one of the two")
@@ -82,7 +82,7 @@ class Classification:
 
     def expected_labels(self, expected: JsonValue) -> frozenset[str]:
         """Returns the expected labels in the configuration's spelling. Leaves out labels outside the set."""
-        labels = (self._reader.exactly(text) for text in self._expected_texts(expected) or ())
+        labels = (self._reader.set.exactly(text) for text in self._expected_texts(expected) or ())
         return frozenset(label for label in labels if label is not None)
 
     def _expected_texts(self, expected: JsonValue) -> list[str] | None:

@@ -87,7 +87,7 @@ class Extraction:
     def version(self) -> str:
         """The version of the algorithm and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
-        return f"extraction-5-{digest_of(rules)[:16]}"
+        return f"extraction-6-{digest_of(rules)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the expectation isn't a map, has none of the fields, or breaks a field's rule."""

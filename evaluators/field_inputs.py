@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from evaluators.field_rules import number_of
 from evaluators.field_values import nothing, show
+from evaluators.label_index import joined
 from evaluators.text import one_line
 from schemas.field_config import FieldRule
 
@@ -44,10 +45,21 @@ class CaseInputs:
         text = value if isinstance(value, str) else show(value)
         number = number_of(rule, value)
         # "5" occurs in "1250" as a text, but not as a number.
-        return one_line(text) in self._folded if number is None else number.value in self._read(rule)
+        return _occurs(one_line(text), self._folded) if number is None else number.value in self._read(rule)
 
     def _read(self, rule: FieldRule) -> frozenset[Decimal]:
         if rule.locale not in self._numbers:
             found = (number_of(rule, match[0].rstrip(".,'’")) for match in _NUMBERS.finditer(self._text))
             self._numbers[rule.locale] = frozenset(one.value for one in found if one is not None)
         return self._numbers[rule.locale]
+
+
+def _occurs(part: str, text: str) -> bool:
+    """Returns whether ``part`` stands in ``text`` as whole words: “art” is not in “party”."""
+    place = text.find(part)
+    while place >= 0:
+        end = place + len(part)
+        if not (joined(text[place - 1 : place], part[:1]) or joined(part[-1:], text[end : end + 1])):
+            return True
+        place = text.find(part, place + 1)
+    return False

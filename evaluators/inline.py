@@ -78,7 +78,7 @@ class InlineEvaluators:
         self._gates = gates
         asked = None if judge is None else [judge.provider, judge.origin, judge.model]
         settings = [[one.model_dump(mode="json") for one in evaluators], asked if self.asks else None]
-        self._version = f"inline-3-{digest_of(settings)[:16]}"
+        self._version = f"inline-4-{digest_of(settings)[:16]}"
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:

@@ -22,7 +22,8 @@ _WITHDRAWN_AFTER = re.compile(
     r"[\s`*]*(?:is|was|would be)\s+(?:not\s+(?:the\s+|my\s+)?(?:right|correct|valid|answer)|wrong|incorrect|invalid)\b",
     re.IGNORECASE,
 )
-_OBJECT_START = re.compile(r"\{(?=\s*([\"}]))")
+_OBJECT_START = re.compile(r"\{(?=\s*\")")
+_EMPTY_OBJECT = re.compile(r"\{\s*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,9 @@ def _end_of_fence(body: str, start: int) -> int:
 def _only(body: str) -> JsonReading:
     """Returns the object of a text that has exactly one."""
     # Only `{"` and `{}` start a JSON object. Other braces belong to prose or templates.
-    starts = [start.start() for start in _OBJECT_START.finditer(body) if start[1] == '"']
+    starts = [start.start() for start in _OBJECT_START.finditer(body)]
     if not starts:
-        empty = _OBJECT_START.search(body) is not None
+        empty = _EMPTY_OBJECT.search(body) is not None
         return JsonReading(True, {}) if empty else JsonReading(False, problem="no JSON object in the answer")
     reading, end = _decode_from(body, starts[0])
     if not reading.found:
@@ -165,11 +166,15 @@ _MIRRORED = str.maketrans("{}[]", "}{][")
 
 def open_brackets(text: str) -> bool:
     """Returns whether a brace or a bracket of ``text`` is still open at its end."""
-    depth = {"}": 0, "]": 0}
-    closer = {"{": "}", "[": "]"}
-    for mark in _BRACKETS.findall(text):
-        if mark in closer:
-            depth[closer[mark]] += 1
-        elif depth[mark]:
-            depth[mark] -= 1
-    return any(depth.values())
+    closed = {"{": 0, "[": 0}
+    opener = {"}": "{", "]": "["}
+    # From the end, because the last bracket usually decides.
+    for found in _BRACKETS.finditer(text[::-1]):
+        mark = found[0]
+        if mark in opener:
+            closed[opener[mark]] += 1
+        elif not closed[mark]:
+            return True
+        else:
+            closed[mark] -= 1
+    return False

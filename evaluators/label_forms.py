@@ -13,8 +13,8 @@ from evaluators.text import fold, without_fence
 ReadLabel = Callable[[str], str | None]
 """Returns the label that equals a text."""
 
-_BOX = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])?\s*(?:\[([ x✓✔])\]|([☐☑☒✅❌]))\s*(.+)")
-_FLAG = re.compile(r"\s*(?:[-*•+]\s+)?(.{1,200}?)\s*[:=]\s*(true|false|yes|no)\s*[.,;]?\s*")
+_BOX = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])?\s*(?:\[([ x✓✔])\]|([☐☑☒✅❌✔✓✘✗]))\s*(.+)")
+_FLAG = re.compile(r"\s*(?:[-*•+]\s+)?(.{1,200}?)\s*[:=]\s*(true|false|yes|no|✅|❌|✔|✓|✘|✗)\s*[.,;]?\s*")
 _YES = frozenset({"x", "✓", "✔", "☑", "☒", "✅", "true", "yes"})
 _CONFIDENCE = ("confidence", "probability", "certainty")
 

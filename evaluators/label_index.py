@@ -85,6 +85,11 @@ def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
+def joined(left: str, right: str) -> bool:
+    """Returns whether two neighboring characters belong to one word. Empty texts, at an end, belong to none."""
+    return all(one != "" and _is_word(one) and not _spaceless(one) for one in (left, right))
+
+
 def _spaceless(character: str) -> bool:
     """Returns whether the character's script has no blanks between words (Chinese, Japanese, Thai, …)."""
     return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u109f" or "\u2e80" <= character <= "\ua4cf"

@@ -6,13 +6,15 @@ import re
 
 from pydantic import JsonValue
 
-from evaluators.label_denials import REJECTED_KEY
+from evaluators.label_words import REJECTED_KEY
 from evaluators.text import fold, one_line
 
 _RANKED_KEYS = (
     *("label", "labels", "category", "categories", "class", "classes", "classification", "answer", "answers"),
     *("prediction", "decision", "choice", "verdict", "intent", "intents", "topic", "topics", "tag", "tags", "type"),
     *("sentiment", "queue", "route", "priority", "severity", "result", "output", "grade", "rating", "score"),
+    *("kategorie", "klasse", "antwort", "ergebnis", "catégorie", "classe", "réponse", "étiquette", "résultat"),
+    *("categoría", "clase", "respuesta", "etiqueta", "resultado"),
 )
 """Words that announce an answer, the clearest first."""
 ANSWER_KEYS = frozenset(_RANKED_KEYS)
@@ -57,6 +59,9 @@ def stated_texts(value: JsonValue) -> list[str]:
         for key in _RANKED_KEYS:
             if key in by_key:
                 return stated_texts(by_key[key])
+        # A tool call.
+        if isinstance(arguments := by_key.get("arguments"), dict):
+            return stated_texts(arguments)
         return [text for key, item in value.items() if _is_json_key(key) for text in stated_texts(item)]
     if isinstance(value, list):
         return [text for item in value for text in stated_texts(item)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluators.label_keys import label_key
+from evaluators.label_set import LabelSet
 from evaluators.labels import LabelReader
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
@@ -100,6 +101,6 @@ def _check_lists(rules: LabelRules) -> None:
         what = f"{key} compares one label with one label, but a case may have several"
         raise ConfigError(what, where=key, hint="remove it, or multi_label")
     for label in rules.names:
-        others = LabelReader([name for name in rules.names if name != label])
+        others = LabelSet([name for name in rules.names if name != label])
         if "," in label and others.all_labels(label):
             raise ConfigError(f"the label “{label}” reads as a list of other labels", hint="rename it")

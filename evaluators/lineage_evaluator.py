@@ -14,9 +14,11 @@ from evaluators.canaries import leak_reason, leaked
 from evaluators.case_checks import forbidden_by, forbidding_problem
 from evaluators.output_contract import OutputContract
 from evaluators.pairwise import LOSS, TIE, WIN, PairwiseJudge
-from evaluators.parts import MetricGroup, Scores
+from evaluators.parts import MetricGroup, Scores, finding
 from evaluators.text import answer_text, calls_text, output_text, shown, whole_text
 from evaluators.tool_calls import ToolCalls, calls_nothing
+from evaluators.trajectory import METRIC as TRAJECTORY
+from evaluators.trajectory import TrajectoryChecks, trajectory_of
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
 from schemas.ports import Ask
@@ -96,6 +98,8 @@ class LineageEvaluator:
         """Returns why ``case`` can't be scored, found before any call."""
         if (found := forbidding_problem(case)) is not None:
             return found
+        if (case.turns or case.tool_results) and not isinstance(self._parts[0], TrajectoryChecks):
+            return finding(case, "turns and tool_results are for agents", "use_case: agent, or remove them")
         return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
@@ -192,7 +196,9 @@ class LineageEvaluator:
 
 
 def _read(part: MetricGroup, completion: Completion) -> str:
-    """Returns what a part scores: the tool calls, or the text."""
+    """Returns what a part scores: the conversation, the tool calls, or the text."""
+    if isinstance(part, TrajectoryChecks):
+        return trajectory_of(completion).model_dump_json()
     return calls_text(completion) if isinstance(part, ToolCalls) else answer_text(completion)
 
 
@@ -211,6 +217,9 @@ async def _guarded(part: MetricGroup, scores: Callable[[], Awaitable[Scores]]) -
 
 
 def _zero(score: Score | EvaluatorFailure, why: str) -> Score:
+    # Which step of a conversation is wrong explains a wrong last answer.
+    if isinstance(score, Score) and score.metric == TRAJECTORY and score.reason:
+        why = f"{score.reason}; {why}"
     return Score(metric=score.metric, value=0, reason=why, answer=score.answer if isinstance(score, Score) else None)
 
 

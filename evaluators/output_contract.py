@@ -52,7 +52,7 @@ class OutputContract:
     @property
     def version(self) -> str:
         """The version of the algorithm and a digest of the settings."""
-        return f"output-3-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
+        return f"output-4-{digest_of([self.config.model_dump(mode='json'), self.format])[:16]}"
 
     def read(self, text: str) -> Conformance:
         """Returns what is wrong with the whole ``text`` of an answer, including its reasoning."""
@@ -69,7 +69,7 @@ class OutputContract:
         problem = ""
         if self.format is OutputFormat.JSON:
             problem = self._json(inside, repairs)
-        elif self._labels is not None and not self._labels.is_plain(inside, several=self._several):
+        elif self._labels is not None and not self._labels.set.is_plain(inside, several=self._several):
             repairs.add(Repair.PROSE)
             reading = self._labels.read_several(inside) if self._several else self._labels.read_one(inside)
             problem = reading.problem

@@ -104,7 +104,10 @@ def calls_text(completion: Completion) -> str:
 
 def whole_text(completion: Completion) -> str:
     """Returns everything that a model wrote, including its tool calls, to search for forbidden texts."""
-    return "\n".join([completion.text, *(f"{call.name} {call.arguments}" for call in completion.tool_calls)])
+    earlier = completion.trajectory.steps[:-1] if completion.trajectory else ()
+    texts = [*(step.text for step in earlier), completion.text]
+    calls = [*(call for step in earlier for call in step.calls), *completion.tool_calls]
+    return "\n".join([*texts, *(f"{call.name} {call.arguments}" for call in calls)])
 
 
 def shown(text: str, limit: int = 80) -> str:

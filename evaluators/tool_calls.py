@@ -57,7 +57,7 @@ class ExpectedCall(Value):
     @classmethod
     def _names_right_values(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for value in arguments.values():
-            _check(value)
+            check_rule(value)
         return arguments
 
 
@@ -170,19 +170,19 @@ def _reasons(expected: ExpectedCalls, given: Sequence[GivenCall]) -> Iterable[st
     if len(given) > MAX_CALLS:
         yield f"{len(given)} calls, more than {MAX_CALLS}"
         return
-    pairs = _paired(expected, given)
+    pairs = paired(expected, given)
     for one, other in pairs:
         if wanted[one].name != given[other].name:
             yield f"called {shown(given[other].name, 60)} instead of {wanted[one].name}"
         else:
-            mistakes = [f"{name} {why}" for name, why in _mistakes(wanted[one], given[other]).items()]
-            yield from (f"{wanted[one].name}: {mistake}" for mistake in mistakes)
-    paired, used = {one for one, _ in pairs}, {other for _, other in pairs}
-    yield from (f"didn't call {call.name}" for place, call in enumerate(wanted) if place not in paired)
+            found = mistakes(wanted[one], given[other])
+            yield from (f"{wanted[one].name}: {name} {why}" for name, why in found.items())
+    expected_ones, used = {one for one, _ in pairs}, {other for _, other in pairs}
+    yield from (f"didn't call {call.name}" for place, call in enumerate(wanted) if place not in expected_ones)
     yield from (f"unexpected call of {shown(call.name, 60)}" for place, call in enumerate(given) if place not in used)
 
 
-def _paired(expected: ExpectedCalls, given: Sequence[GivenCall]) -> list[tuple[int, int]]:
+def paired(expected: ExpectedCalls, given: Sequence[GivenCall]) -> list[tuple[int, int]]:
     """Returns the pairs of expected and given calls: in order, or those that agree best."""
     wanted = expected.tool_calls
     if expected.ordered or not wanted or not given:
@@ -193,12 +193,12 @@ def _paired(expected: ExpectedCalls, given: Sequence[GivenCall]) -> list[tuple[i
 def _likeness(wanted: ExpectedCall, given: GivenCall) -> float:
     if wanted.name != given.name:
         return 0.0
-    mistakes = len(_mistakes(wanted, given))
+    count = len(mistakes(wanted, given))
     # Any right tool beats a wrong one, and an exact pair with any other beats two that have mistakes.
-    return EXACT if not mistakes else 1.0 + 0.5 / (1 + mistakes)
+    return EXACT if not count else 1.0 + 0.5 / (1 + count)
 
 
-def _mistakes(wanted: ExpectedCall, given: GivenCall) -> dict[str, str]:
+def mistakes(wanted: ExpectedCall, given: GivenCall) -> dict[str, str]:
     """Returns what is wrong with each wrong argument, by its name."""
     if not isinstance(given.arguments, dict):
         return {"arguments": f"are not a JSON object: {show(given.arguments)}"}
@@ -208,7 +208,7 @@ def _mistakes(wanted: ExpectedCall, given: GivenCall) -> dict[str, str]:
         if name not in given.arguments:
             if not right.optional:
                 found[name] = f"is missing: expected {_shown_values(right)}"
-        elif not _is_right(rule, given.arguments[name]):
+        elif not is_right(rule, given.arguments[name]):
             found[name] = f"is {show(given.arguments[name])}, expected {_shown_values(right)}"
     extra = (name for name in given.arguments if name not in wanted.arguments)
     return found | {shown(name, 40): "was not expected" for name in extra}
@@ -220,33 +220,32 @@ def _accepted(rule: JsonValue) -> Accepted:
     return Accepted.model_validate(rule) if several else Accepted(any_of=(rule,))
 
 
-def _check(rule: JsonValue) -> None:
+def check_rule(rule: JsonValue) -> None:
     """Raises ValidationError if a map with ``any_of`` in ``rule``, at any depth, is none of ``Accepted``."""
     if isinstance(rule, dict) and "any_of" in rule:
         rule = list(_accepted(rule).any_of)
     for inner in rule.values() if isinstance(rule, dict) else rule if isinstance(rule, list) else ():
-        _check(inner)
+        check_rule(inner)
 
 
 def _shown_values(right: Accepted) -> str:
     return " or ".join(show(value, 40) for value in right.any_of[:3])
 
 
-def _is_right(rule: JsonValue, given: JsonValue) -> bool:
+def is_right(rule: JsonValue, given: JsonValue) -> bool:
+    """Returns whether a value is what an expected argument names: a value, or a map of ``Accepted``."""
     return any(_same(value, given) for value in _accepted(rule).any_of)
 
 
 def _same(right: JsonValue, given: JsonValue) -> bool:
     """Returns whether two values are equal: texts without regard to case, blanks and punctuation; numbers by value."""
     if isinstance(right, dict) and "any_of" in right:
-        return _is_right(right, given)
+        return is_right(right, given)
     if isinstance(right, dict) and isinstance(given, dict):
         left_out = (_accepted(right[key]).optional for key in right.keys() - given.keys())
-        return (
-            given.keys() <= right.keys() and all(left_out) and all(_is_right(right[key], given[key]) for key in given)
-        )
+        return given.keys() <= right.keys() and all(left_out) and all(is_right(right[key], given[key]) for key in given)
     if isinstance(right, list) and isinstance(given, list):
-        return len(right) == len(given) and all(map(_is_right, right, given))
+        return len(right) == len(given) and all(map(is_right, right, given))
     if isinstance(right, str) and isinstance(given, str):
         return plain(right) == plain(given)
     return same_json(right, given)
@@ -257,7 +256,7 @@ def _share(expected: ExpectedCalls, given: Sequence[GivenCall]) -> float:
     wanted = expected.tool_calls
     if len(given) > MAX_CALLS:
         return 0.0
-    right = sum(_likeness(wanted[one], given[other]) == EXACT for one, other in _paired(expected, given))
+    right = sum(_likeness(wanted[one], given[other]) == EXACT for one, other in paired(expected, given))
     return right / max(len(wanted), len(given)) if wanted or given else 1.0
 
 

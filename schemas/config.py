@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from schemas.check_config import Check
+from schemas.conversations import MAX_STEPS
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 from schemas.output_config import OutputConfig
@@ -227,6 +228,10 @@ class LineageConfig(Value):
     """Classification: what a mistake costs, by expected and given label. Unlisted mistakes cost 1."""
     fields: dict[str, FieldRule] = {}
     """Extraction: a rule for each field; ``address.city`` is the city inside the address."""
+    tools: str | None = None
+    """Agent: a JSON file with the definitions of its tools. It is part of the prompt, so its changes are measured."""
+    max_steps: int = Field(default=10, ge=1, le=MAX_STEPS)
+    """Agent: most answers of the model in one conversation. A case that reaches it fails."""
     rubric: str | None = None
     """Generation: the rubric of the judge (``promptverdict schema rubric``)."""
     judge: JudgeConfig | None = None

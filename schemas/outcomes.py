@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from schemas.conversations import ToolCall, Trajectory
 from schemas.pricing import Usd
 from schemas.values import Fraction, Value
 
@@ -66,14 +67,6 @@ class Finish(StrEnum):
         return self not in (Finish.STOP, Finish.TOOL)
 
 
-class ToolCall(Value):
-    """A call of a tool that the model asked for."""
-
-    name: str
-    arguments: str
-    """JSON, as the model wrote it."""
-
-
 class Allowance(Value):
     """The rest of the key's rate limits by the provider's headers. ``None``: not reported."""
 
@@ -94,6 +87,9 @@ class Completion(Value):
     usage_problem: str = ""
     """Why the reported usage can't be billed."""
     tool_calls: tuple[ToolCall, ...] = ()
+    trajectory: Trajectory | None = None
+    """The conversation of an agent. The other fields then sum it up: text, finish and tool calls are those of the last
+    step. Never stored: each step has an answer of its own."""
     model: str
     """As the provider reports it."""
     fingerprint: str | None = None

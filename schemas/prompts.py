@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.conversations import Step
 from schemas.values import Value, digest_of
 
 
@@ -255,10 +256,13 @@ class Request(Value):
     """``responses`` for OpenAI's Responses API, else the provider's usual one."""
     model: str
     messages: tuple[Message, ...]
+    steps: tuple[Step, ...] = ()
+    """The conversation so far, after the prompt's own messages."""
     parameters: Parameters
 
     @cached_property
     def digest(self) -> str:
         """Content address: 64 hexadecimal digits."""
-        # Left out for the usual API, so that stored answers from before the field existed keep their keys.
-        return digest_of(self.model_dump(mode="json", exclude={"api"} if self.api is None else None))
+        # What is absent is left out, so that stored answers from before the field existed keep their keys.
+        absent = {name for name in ("api", "steps") if not getattr(self, name)}
+        return digest_of(self.model_dump(mode="json", exclude=absent))

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.check_config import CheckRule
+from schemas.conversations import ScriptedResult
 from schemas.prompts import Finding
 from schemas.values import Value
 
@@ -76,6 +77,10 @@ class TestCase(Value):
     """The weighted score from which the assertions pass together; ``None``: each must."""
     same_as: str | None = None
     """The id of the case that this one repeats with some noise. The answer must be the same."""
+    turns: tuple[str, ...] = ()
+    """An agent's case: what the user says after each of its answers."""
+    tool_results: tuple[ScriptedResult, ...] = ()
+    """An agent's case: what its tools return. The first that fits a call counts."""
     path: str | None = Field(default=None, exclude=True)
     """Its file."""
     line: int | None = Field(default=None, exclude=True)
@@ -83,10 +88,9 @@ class TestCase(Value):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Omits what a case without assertions or ``must`` lacks, so that it keeps the digest from before they
-        existed."""
+        """Omits the newer keys that a case lacks, so that it keeps the digest from before they existed."""
         written: dict[str, object] = write(self)
-        for name in ("assertions", "must"):
+        for name in ("assertions", "must", "turns", "tool_results"):
             if not written.get(name):
                 written.pop(name, None)
         for name in ("threshold", "same_as"):

@@ -12,6 +12,7 @@ class UseCase(StrEnum):
     CLASSIFICATION = "classification"
     EXTRACTION = "extraction"
     GENERATION = "generation"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,4 +27,5 @@ USE_CASES: dict[str, UseCaseSpec] = {
     UseCase.CLASSIFICATION.value: UseCaseSpec(builds="evaluators.classification:part"),
     UseCase.EXTRACTION.value: UseCaseSpec(builds="evaluators.extraction:part"),
     UseCase.GENERATION.value: UseCaseSpec(builds="evaluators.generated_text:part"),
+    UseCase.AGENT.value: UseCaseSpec(builds="evaluators.trajectory:part"),
 }

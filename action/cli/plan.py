@@ -16,7 +16,7 @@ from engine.pipeline import World, prepare
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
 from engine.render.signs import verdict_words
-from schemas.verdicts import Reason
+from schemas.verdicts import Reason, VerdictStatus
 
 
 def plan(options: ComparisonOptions) -> Exit:
@@ -32,7 +32,8 @@ def plan(options: ComparisonOptions) -> Exit:
         put("".join(log_line(line) + "\n" for line in _lines(report)))
         if not report.experiments and (hint := left_out(repository, options.head, worktree=options.worktree)):
             sys.stderr.write(f"{hint}\n")
-    return Exit.PASS
+    reasons = [*report.reasons, *(reason for experiment in report.experiments for reason in experiment.reasons)]
+    return Exit.ERROR if any(reason.status is VerdictStatus.ERROR for reason in reasons) else Exit.PASS
 
 
 def _lines(report: PlanReport) -> Iterator[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
 from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse, with_extra
+from adapters.providers.tool_definitions import answered_calls, message_tools
 from adapters.providers.usage import MessageUsage, message_usage
 from adapters.providers.wire import MalformedError, completion
 from schemas.config import ModelConfig
-from schemas.outcomes import Completion, Finish, ToolCall
+from schemas.conversations import ToolCall
+from schemas.outcomes import Completion, Finish
 from schemas.prompts import INSTRUCTING, Request
 from schemas.providers import PROVIDERS
 
@@ -80,19 +83,35 @@ def messages_body(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": request.model,
         "max_tokens": parameters.max_tokens or PROVIDERS["anthropic"].output_limit,
-        "messages": turns or [{"role": "user", "content": system}],
+        "messages": [*(turns or [{"role": "user", "content": system}]), *_conversation(request)],
         "system": system if system and turns else None,
         "temperature": parameters.temperature,
         "top_p": parameters.top_p,
         "top_k": parameters.top_k,
         "stop_sequences": list(parameters.stop) or None,
-        "tools": list(parameters.tools) or None,
+        "tools": message_tools(parameters.tools),
         "thinking": parameters.reasoning,
     }
     if parameters.response_format == "json_schema" and parameters.json_schema:
         schema = parameters.json_schema.get("schema", {})
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     return with_extra(body, parameters)
+
+
+def _conversation(request: Request) -> Iterator[dict[str, Any]]:
+    if request.steps and (request.parameters.reasoning or {}).get("type", "disabled") != "disabled":
+        raise UnsupportedParameterError(
+            "the Messages API needs its thinking back after a tool's result, which isn't kept; switch thinking off"
+        )
+    for step, calls in answered_calls(request.steps):
+        said: list[dict[str, Any]] = [{"type": "text", "text": step.text}] if step.text.strip() else []
+        for each in calls:
+            arguments = json.loads(each.call.arguments or "{}")
+            said.append({"type": "tool_use", "id": each.id, "name": each.call.name, "input": arguments})
+        yield {"role": "assistant", "content": said}
+        # All results belong into one message, as the API demands.
+        told = [{"type": "tool_result", "tool_use_id": each.id, "content": each.result} for each in calls]
+        yield {"role": "user", "content": told if step.user is None else step.user}
 
 
 class _Block(BaseModel):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
 from adapters.providers.sdk import with_extra
+from adapters.providers.tool_definitions import answered_calls, chat_tools
 from adapters.providers.usage import ChatUsage, chat_usage, is_gemini
 from adapters.providers.wire import BrokenOffError, MalformedError, arguments_text, completion
-from schemas.outcomes import Completion, Finish, ToolCall
+from schemas.conversations import ToolCall
+from schemas.outcomes import Completion, Finish
 from schemas.prompts import Parameters, Request
 
 FINISHES = {
@@ -40,7 +43,10 @@ def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
     effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": message.role.value, "content": message.content} for message in request.messages],
+        "messages": [
+            *({"role": message.role.value, "content": message.content} for message in request.messages),
+            *_conversation(request),
+        ],
         "temperature": parameters.temperature,
         "top_p": parameters.top_p,
         "top_k": parameters.top_k,
@@ -50,11 +56,29 @@ def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
         "frequency_penalty": parameters.frequency_penalty,
         "presence_penalty": parameters.presence_penalty,
         "response_format": _chat_format(parameters),
-        "tools": list(parameters.tools) or None,
+        "tools": chat_tools(parameters.tools),
         "reasoning_effort": effort,
         "reasoning": reasoning if effort is None else None,
     }
     return with_extra(body, parameters)
+
+
+def _conversation(request: Request) -> Iterator[dict[str, Any]]:
+    for step, calls in answered_calls(request.steps):
+        said: dict[str, Any] = {"role": "assistant", "content": step.text or None}
+        if calls:
+            said["tool_calls"] = [
+                {
+                    "id": each.id,
+                    "type": "function",
+                    "function": {"name": each.call.name, "arguments": each.call.arguments or "{}"},
+                }
+                for each in calls
+            ]
+        yield said
+        yield from ({"role": "tool", "tool_call_id": each.id, "content": each.result} for each in calls)
+        if step.user is not None:
+            yield {"role": "user", "content": step.user}
 
 
 def _chat_format(parameters: Parameters) -> dict[str, Any] | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
 from adapters.providers.sdk import refuse, with_extra
+from adapters.providers.tool_definitions import answered_calls, response_tools
 from adapters.providers.usage import ResponseUsage, UsageReading, is_gemini, response_usage
 from adapters.providers.wire import MalformedError, arguments_text, completion
-from schemas.outcomes import Completion, Finish, ToolCall
+from schemas.conversations import ToolCall
+from schemas.outcomes import Completion, Finish
 from schemas.prompts import Request
 
 OURS = frozenset({"message", "reasoning", "function_call", "custom_tool_call", "web_search_call"})
@@ -28,16 +31,31 @@ def responses_body(request: Request) -> dict[str, Any]:
         form = {"type": "json_schema", **(parameters.json_schema or {})}
     body: dict[str, Any] = {
         "model": request.model,
-        "input": [{"role": message.role.value, "content": message.content} for message in request.messages],
+        "input": [
+            *({"role": message.role.value, "content": message.content} for message in request.messages),
+            *_conversation(request),
+        ],
         "temperature": parameters.temperature,
         "top_p": parameters.top_p,
         "max_output_tokens": parameters.max_tokens,
         "text": {"format": form} if form else None,
-        "tools": list(parameters.tools) or None,
+        "tools": response_tools(parameters.tools),
         "reasoning": parameters.reasoning,
         "store": False,
     }
     return with_extra(body, parameters)
+
+
+def _conversation(request: Request) -> Iterator[dict[str, Any]]:
+    for step, calls in answered_calls(request.steps):
+        if step.text:
+            yield {"role": "assistant", "content": step.text}
+        for each in calls:
+            arguments = each.call.arguments or "{}"
+            yield {"type": "function_call", "call_id": each.id, "name": each.call.name, "arguments": arguments}
+        yield from ({"type": "function_call_output", "call_id": each.id, "output": each.result} for each in calls)
+        if step.user is not None:
+            yield {"role": "user", "content": step.user}
 
 
 class _Part(BaseModel):

@@ -11,7 +11,8 @@ from typing import Any
 
 from adapters.masking import masked
 from adapters.providers.usage import UsageReading
-from schemas.outcomes import Allowance, Completion, ErrorKind, Finish, ToolCall
+from schemas.conversations import ToolCall
+from schemas.outcomes import Allowance, Completion, ErrorKind, Finish
 
 MESSAGE_LENGTH = 300
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}

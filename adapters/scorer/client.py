@@ -35,6 +35,8 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 """The whole environment. The order of a set must be the same in every run."""
 START_S = 60.0
 """Seconds until the supervisor must be ready, and beyond a scorer's own limit until it counts as dead."""
+MOST_SLOW = 3
+"""Answers in a row that may take too long. Then the scorer is stopped, because each costs its whole limit."""
 MAX_FRAME = 1024 * 1024
 SHOWN = 300
 
@@ -43,7 +45,7 @@ class Limits(NamedTuple):
     """Limits for scoring one answer."""
 
     seconds: float = 10.0
-    """Limits both wall-clock time and processor time, which is rounded up."""
+    """Limits wall-clock time, and a second later processor time."""
     memory_bytes: int = 512 * 1024 * 1024
 
 
@@ -105,11 +107,18 @@ class _Supervisor:
         self._trusted = trusted
         self._process: _Process | None = None
         self._lock = threading.Lock()
+        self._slow = 0
+        """Answers in a row that took too long."""
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
     def ask(self, request: dict[str, JsonValue]) -> JsonValue | ScorerProblem:
         """Returns the handler's value. One request at a time."""
         with self._lock:
+            if self._slow >= MOST_SLOW:
+                what = (
+                    f"it was stopped, because {MOST_SLOW} answers in a row took longer than {self._limits.seconds:g} s"
+                )
+                return ScorerProblem(what=what, hint="make it faster")
             try:
                 if self._process is None:
                     self._process = _Process(self._limits, trusted=self._trusted)
@@ -117,7 +126,9 @@ class _Supervisor:
                     if told:
                         self.end()
                         return _problem(told)
-                return self._read(self._process.ask(request, self._limits.seconds + START_S))
+                reply = self._process.ask(request, self._limits.seconds + START_S)
+                self._slow = self._slow + 1 if reply.get("slow") else 0
+                return self._read(reply)
             except (_Gone, OSError) as gone:
                 self.end()
                 return ScorerProblem(what=f"its process stopped: {gone}", hint="run again")

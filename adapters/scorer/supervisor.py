@@ -158,7 +158,8 @@ class Scorer:
             os._exit(1)
 
     def _limit(self) -> None:
-        seconds = math.ceil(self.cpu_s)
+        # A second more than the wall clock, which says what happened. This only catches what it misses.
+        seconds = math.ceil(self.cpu_s) + 1
         for limit, value in (
             (resource.RLIMIT_CPU, seconds),
             (resource.RLIMIT_AS, self.memory),

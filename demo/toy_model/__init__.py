@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from demo.toy_model.acting import act
 from demo.toy_model.classifying import Sorter, classify, learn
 from demo.toy_model.dice import Dice
 from demo.toy_model.extracting import Form, extract, understand
@@ -63,7 +64,8 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"there is no offline model {request.model!r}: use one of {known}"
         )
-    if sum(len(message.content) for message in request.messages) > WINDOW:
+    told = _told(request)
+    if sum(map(len, told)) > WINDOW:
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"the offline models read {WINDOW:,} characters at most"
         )
@@ -71,23 +73,30 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
     temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature
     # Seeded by the request, so that a replay and another machine get the same answer.
     dice = Dice(f"{request.digest}:{repetition}", temperature)
-    text = _write(request, size, dice)
+    text, calls = act(request, size, dice) if parameters.tools else (_write(request, size, dice), ())
     for stop in parameters.stop:
         text = text.partition(stop)[0]
-    written = count_tokens(text)
-    finish = Finish.STOP
+    written = count_tokens(text) + count_tokens(" ".join(f"{call.name} {call.arguments}" for call in calls))
+    finish = Finish.TOOL if calls else Finish.STOP
     if parameters.max_tokens is not None and written > parameters.max_tokens:
         text, written, finish = first_tokens(text, parameters.max_tokens), parameters.max_tokens, Finish.LENGTH
-    seen = sum(_tokens(message.content) + 3 for message in request.messages)
+    seen = sum(_tokens(part) + 3 for part in told)
     # Varies, as the latency of a real model does.
     jitter = 0.85 + 0.3 * dice.uniform()
     return Completion(
         text=text,
-        finish=finish if text else Finish.EMPTY,
+        finish=finish if text or calls else Finish.EMPTY,
+        tool_calls=calls,
         usage=Usage(input=seen, output=written),
         model=request.model,
         latency_s=round((size.first_token_s + seen * 2e-5 + written * size.token_s) * jitter, 4),
     )
+
+
+def _told(request: Request) -> list[str]:
+    """Returns all texts that are read."""
+    told = [message.content for message in request.messages]
+    return told + [part for step in request.steps for part in (step.text, *step.results, step.user or "")]
 
 
 _tokens = lru_cache(maxsize=4096)(count_tokens)

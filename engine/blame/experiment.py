@@ -105,4 +105,5 @@ class TrialCells:
             evaluator=self._plan.evaluator,
             protocol=lambda: self.protocol(search()),
             judges=self._plan.judges,
+            max_steps=self._plan.max_steps,
         )

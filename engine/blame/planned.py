@@ -42,23 +42,27 @@ class BlamePlan:
     warnings: tuple[Finding, ...] = ()
 
     @property
-    def calls(self) -> int:
-        """About how many calls a search makes. Stored answers are among them."""
+    def runs(self) -> int:
+        """About how often a search runs a case."""
         return calls_of(len(self.units), len(self.broken), len(self.others)) if len(self.units) > 1 else 0
 
     @property
+    def calls(self) -> int:
+        """About how many calls these runs make. Stored answers are among them."""
+        return round(self.runs * _calls_of_a_run(self.plan))
+
+    @property
     def cost_usd(self) -> Decimal:
-        """About what these calls cost."""
-        return self.calls * self.each_usd
+        """About what these runs cost."""
+        return self.runs * self.each_usd
 
     @property
     def each_usd(self) -> Decimal:
-        """What a call of the candidate costs on average, its judge included."""
+        """What a run of the candidate costs on average, its judge included."""
         cost, spending = self.card.cost, self.card.spending
-        estimate = self.plan.estimates[Arm.CANDIDATE]
         known = cost.candidate_per_1000 if cost else None
-        own = estimate.cost_usd / max(estimate.calls, 1) if known is None else known / 1000
-        return own + spending.judge_cost_usd / max(spending.made, 1)
+        own = _usd_of_a_run(self.plan) if known is None else known / 1000
+        return own + spending.judge_cost_usd * _calls_of_a_run(self.plan) / max(spending.made, 1)
 
 
 def plan_blame(
@@ -87,9 +91,18 @@ def foreseen(change: LineageChange, plan: Plan) -> tuple[int, int, Decimal]:
     count = 0 if units is None else len(units)
     cases = len(plan.cases) - sum(plan.identical)
     broken = min(CASES, cases)
-    calls = calls_of(count, broken, min(OTHERS, cases - broken)) if count > 1 and broken else 0
+    runs = calls_of(count, broken, min(OTHERS, cases - broken)) if count > 1 and broken else 0
+    return count, round(runs * _calls_of_a_run(plan)), runs * _usd_of_a_run(plan)
+
+
+def _calls_of_a_run(plan: Plan) -> Decimal:
+    """Returns the expected calls of one run of a case: 1, or the steps of an agent's conversation."""
+    return Decimal(max(plan.estimates[Arm.CANDIDATE].calls, 1)) / max(len(plan.cases) - sum(plan.identical), 1)
+
+
+def _usd_of_a_run(plan: Plan) -> Decimal:
     estimate = plan.estimates[Arm.CANDIDATE]
-    return count, calls, calls * estimate.cost_usd / max(estimate.calls, 1)
+    return estimate.cost_usd * _calls_of_a_run(plan) / max(estimate.calls, 1)
 
 
 def _units(change: LineageChange, plan: Plan) -> ChangeUnits | None:

@@ -106,9 +106,12 @@ def _tests() -> dict[str, JsonValue]:
     for name in ("must", "must_not"):
         rule: JsonValue = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/CheckRule"}]}
         properties[name] = {**_at(properties, name), "anyOf": [rule, {"items": rule, "type": "array"}]}
-    for name in ("slices", "tags"):
+    for name in ("slices", "tags", "turns"):
         properties[name] = {**_at(properties, name), **_at({"texts": _TEXTS}, "texts")}
-    for name in ("slices", "tags", "must", "must_not"):
+    script: JsonValue = {"$ref": "#/$defs/ScriptedResult"}
+    scripts = _at(properties, "tool_results")
+    properties["tool_results"] = {**scripts, "anyOf": [script, {"items": script, "type": "array"}]}
+    for name in ("slices", "tags", "must", "must_not", "turns", "tool_results"):
         for key in ("type", "items", "default"):
             _at(properties, name).pop(key, None)
     case.pop("required", None)

@@ -11,7 +11,7 @@ from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
 from evaluators.json_answers import encodable
 from evaluators.text import answer_text
-from schemas.errors import BudgetExceeded, ProviderError
+from schemas.errors import BudgetExceeded, ProviderError, UsageError
 from schemas.outcomes import Arm, Completion, CompletionError, StoredCompletion
 from schemas.ports import CallKey
 from schemas.prompts import Request
@@ -60,8 +60,12 @@ class Samples:
 def drawn(plans: Sequence[Plan], seed: int, *, together: bool = False) -> list[Draw]:
     """Returns the answers of all versions in random order, each request once. The same ``seed`` gives the same order.
 
-    ``together``: the versions' answers to one case follow each other, so that they can be compared.
+    ``together``: the versions' answers to one case follow each other, so that they can be compared. Raises UsageError
+    for an agent.
     """
+    if any(plan.max_steps is not None for plan in plans):
+        what = "an agent's answer is the end of a conversation, which can't be sampled"
+        raise UsageError(what, hint="write graded answers to the file of judge.labels yourself")
     found: dict[CallKey, Draw] = {}
     for plan in plans:
         arm = plan.arms[Arm.CANDIDATE]

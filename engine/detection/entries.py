@@ -42,6 +42,11 @@ class Entry(NamedTuple):
         return reference_in(self.root, (self.head_lineage or self.lineage).prompt)
 
     @property
+    def tools(self) -> str | None:
+        """The file in the repository with the definitions of its tools."""
+        return None if self.lineage.tools is None else below(self.root, self.lineage.tools)
+
+    @property
     def models_changed(self) -> bool:
         """Whether the head's configuration chooses or describes models differently."""
         old, new = self.config, self.head_config
@@ -66,6 +71,7 @@ class Entry(NamedTuple):
             for path in (
                 *reference_of(lineage.prompt).paths,
                 *lineage.test_paths,
+                lineage.tools,
                 lineage.rubric,
                 lineage.own_scorer and lineage.own_scorer.file,
                 lineage.judge and lineage.judge.labels,

@@ -9,7 +9,7 @@ from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.harmless import harmless_rule
 from engine.detection.leftovers import leftover_reasons
 from engine.detection.models import CommitSide, model_of, models_alone, pair_models
-from engine.detection.places import place_after, read_at
+from engine.detection.places import place_after, read_for
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
@@ -288,5 +288,5 @@ def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
     """Returns the reference for a new lineage: the base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
-    prompt = read_at(sides.base, reference_in(entry.root, entry.lineage.reference), entry.lineage.template)
+    prompt = read_for(sides.base, reference_in(entry.root, entry.lineage.reference), entry, entry.tools)
     return prompt if isinstance(prompt, PromptFile) else None

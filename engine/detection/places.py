@@ -5,11 +5,32 @@ from __future__ import annotations
 from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.sides import Sides
+from engine.readers.bounded import shown
 from engine.readers.code.pieces import MissingConstantError
 from engine.readers.prompts.references import read_reference
+from engine.readers.tools import read_tools
 from schemas.errors import PromptVerdictError
 from schemas.prompts import Dialect, Finding, PromptFile
 from schemas.references import Place, Reference
+
+
+def read_for(files: Files, reference: Reference | None, entry: Entry, tools: str | None) -> PromptFile | Finding | None:
+    """Returns the prompt of a lineage, like ``read_at``, with the definitions of its ``tools`` from their file."""
+    prompt = read_at(files, reference, entry.lineage.template)
+    if tools is None or not isinstance(prompt, PromptFile):
+        return prompt
+    if prompt.parameters.tools:
+        what = f"the prompt has tools of its own, and the configuration names {shown(tools)}"
+        return Finding(what=what, where=shown(prompt.path), hint="keep one of the two")
+    if (obstacle := files.obstacle(tools)) is not None:
+        return obstacle
+    if tools not in files:
+        return Finding(what="this file of tools doesn't exist", where=shown(tools), hint="check tools: of the lineage")
+    try:
+        defined = read_tools(tools, files[tools])
+    except PromptVerdictError as error:
+        return Finding(what=error.what, where=error.where, hint=error.hint)
+    return prompt.model_copy(update={"parameters": prompt.parameters.model_copy(update={"tools": defined})})
 
 
 def is_there(files: Files, reference: Reference) -> bool:

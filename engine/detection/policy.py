@@ -185,6 +185,8 @@ LINEAGE: Mapping[str, Judge] = {
     "ordinal": _always(UNCLEAR),
     "costs": _always(UNCLEAR),
     "output": _entry,
+    "tools": _always(UNCLEAR),
+    "max_steps": _up_is(LOOSER),
     "rubric": _entry,
     "canary": _canary,
     "scorer": _always(UNCLEAR),  # code, whose effect no rule can tell
@@ -371,6 +373,16 @@ def _change(key: str, before: JsonValue, after: JsonValue, direction: Direction)
 
 
 def _words(value: JsonValue) -> str:
+    value = _given(value)
     if value is None or value in ([], {}):
         return NOTHING
     return shown(value if isinstance(value, str) else canonical_json(value).decode(), 80)
+
+
+def _given(value: JsonValue) -> JsonValue:
+    """Returns ``value`` without the keys of its maps that are not set."""
+    if isinstance(value, list):
+        return [_given(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(item) for key, item in value.items() if item not in (None, [], {})}

@@ -9,7 +9,7 @@ from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, REGULAR
 from engine.detection.harmless import harmless_rule
 from engine.detection.models import model_of
-from engine.detection.places import is_there, place_after, read_at
+from engine.detection.places import is_there, place_after, read_for
 from engine.detection.prompt_diff import changed_lines, diff_prompts
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
@@ -94,11 +94,17 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
     return Versions(
         before=before,
         after=after,
-        baseline=read_at(sides.base, before, entry.lineage.template),
-        candidate=conflict or read_at(sides.merged, after, entry.lineage.template),
+        baseline=read_for(sides.base, before, entry, entry.tools),
+        candidate=conflict or read_for(sides.merged, after, entry, _tools_after(entry, sides)),
         new=entry.new,
         turned=_turned(before, after, sides),
     )
+
+
+def _tools_after(entry: Entry, sides: Sides) -> str | None:
+    """Returns the file of the tools after the merge, followed through its rename."""
+    tools = entry.tools
+    return tools if tools is None or tools in sides.merged else sides.changes.moves.get(tools, tools)
 
 
 def settled_versions(versions: Versions, cases: Sequence[TestCase], *, static: bool) -> Versions:

@@ -142,7 +142,7 @@ class _Input(NamedTuple):
 
 def _own_inputs(cases: Sequence[TestCase]) -> Iterator[_Input]:
     """Yields the inputs that say enough and that at most half of the cases share."""
-    texts = [dict.fromkeys(_texts_in(case.inputs)) for case in cases]
+    texts = [dict.fromkeys([*_texts_in(case.inputs), *case.turns]) for case in cases]
     holders = Counter(text for of in texts for text in of)
     for case, of in enumerate(texts):
         for text in of:

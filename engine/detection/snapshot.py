@@ -169,6 +169,7 @@ def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
     """Returns the other files that the configuration names for a lineage, by path or pattern in the repository."""
     named: dict[str | None, str] = {
         **dict.fromkeys(lineage.test_paths, "test set"),
+        lineage.tools: "partial",
         lineage.rubric: "rubric",
         lineage.own_scorer.file if lineage.own_scorer else None: "scorer",
         lineage.judge.labels if lineage.judge else None: "people's grades",

@@ -99,6 +99,8 @@ def neutral(usage: Usage, price: Price) -> Decimal:
 def input_bytes(request: Request) -> int:
     """Returns the number of UTF-8 bytes that the model reads."""
     size = sum(len(message.content.encode()) for message in request.messages)
+    if request.steps:
+        size += len(canonical_json([step.model_dump(mode="json") for step in request.steps]))
     parameters = request.parameters
     if parameters.tools or parameters.json_schema:
         size += len(canonical_json([parameters.tools, parameters.json_schema]))
@@ -111,7 +113,8 @@ def worst_case(request: Request, price: Price) -> Decimal:
     A byte-level tokenizer never makes more tokens than there are bytes, and no answer exceeds the limit sent with the
     request. Without a limit, and for searches by the provider, the bound is a guess.
     """
-    overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
+    turns = sum(1 + len(step.results) + (step.user is not None) for step in request.steps)
+    overhead = MESSAGE_OVERHEAD * (len(request.messages) + turns + 1)
     if request.parameters.tools or request.parameters.json_schema:
         overhead += TOOL_OVERHEAD
     read = input_bytes(request) + overhead
@@ -136,27 +139,43 @@ class Estimate(Value):
     """Cost if every answer were as long as its limit."""
 
 
-def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
-    """Returns the expected cost of one call of each request.
+def estimate(
+    requests: Sequence[Request],
+    price: Price,
+    *,
+    seen: Sequence[Usage] = (),
+    steps: Sequence[int] = (),
+    max_steps: int = 1,
+) -> Estimate:
+    """Returns the expected cost of one call of each request, or of one conversation that starts with it.
 
     ``seen`` holds the usage of earlier answers to the same prompt. Without any, answers are assumed to have a quarter
-    of their limit, and at most ``USUAL_OUTPUT`` tokens.
+    of their limit, and at most ``USUAL_OUTPUT`` tokens. ``steps`` are the expected calls of each conversation, and
+    ``max_steps`` the most. Each step reads the answers before it.
     """
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
     worst = total_out = Decimal(0)
     total_in = 0
-    for request in requests:
-        total_in += input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
+    steps = steps or (1,) * len(requests)
+    for request, calls in zip(requests, steps, strict=True):
+        read = input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
         limit = Decimal(request.parameters.max_tokens or UNLIMITED_OUTPUT)
-        total_out += min(limit / 4, Decimal(USUAL_OUTPUT)) if mean_output is None else min(mean_output, limit)
-        worst += worst_case(request, price)
+        written = min(limit / 4, Decimal(USUAL_OUTPUT)) if mean_output is None else min(mean_output, limit)
+        total_in += calls * read + round(_earlier(calls) * written)
+        total_out += calls * written
+        worst += max_steps * worst_case(request, price) + _earlier(max_steps) * limit * price.input / MILLION
     return Estimate(
-        calls=len(requests),
+        calls=sum(steps),
         input_tokens=total_in,
         output_tokens=round(total_out),
         cost_usd=(total_in * price.input + total_out * price.output) / MILLION,
         worst_usd=worst,
     )
+
+
+def _earlier(calls: int) -> int:
+    """Returns how many answers the calls of a conversation read together: none, one, two …"""
+    return calls * (calls - 1) // 2
 
 
 def decompose(

@@ -42,7 +42,8 @@ async def history_of(
 
 async def _snapshot(plan: Plan, store: OutcomeStore, *, now: datetime, max_age: timedelta) -> JsonValue:
     baseline = plan.arms.get(Arm.BASELINE)
-    if baseline is None:
+    # A stored answer of an agent is one step. Its score is that of the whole conversation.
+    if baseline is None or plan.max_steps is not None:
         return None
     requests = [
         None if request is None or same else request.digest

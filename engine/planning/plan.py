@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.planning.agents import likely_steps, undefined_tools
 from engine.planning.call_cost import Estimate, estimate
 from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
@@ -18,6 +19,7 @@ from schemas.outcomes import Arm
 from schemas.ports import CodeScorers, Evaluator, PriceTable, RenderFailure, TemplateRenderer
 from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 from schemas.values import canonical_json, digest_of
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
@@ -56,6 +58,8 @@ class Plan:
     unreached: tuple[str, ...] = ()
     """Parts of the prompt's change that no case reaches."""
     warnings: tuple[Finding, ...] = ()
+    max_steps: int | None = None
+    """Most calls of one case of an agent. ``None``: each case is a single call."""
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
@@ -129,8 +133,9 @@ def plan_experiment(
         else:
             endpoint = Endpoint(model=source.model, price=prices.price(source.model))
             arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
-    if not config.static and (why := unused_inputs(_prompts(baseline, candidate), arms, cases)):
-        return _problem(ReasonCode.SAME_REQUESTS, why)
+    max_steps = config.max_steps if config.use_case == UseCase.AGENT else None
+    if problem := _mismatch(config, _prompts(baseline, candidate), arms, cases):
+        return problem
     identical = _identical(arms, len(cases))
     cases = mark_changed(cases, identical)
     arms = {arm: replace(plan, draws=_draws(plan, arms)) for arm, plan in arms.items()}
@@ -146,7 +151,8 @@ def plan_experiment(
         judges=tuple(Endpoint(model=judge, price=prices.price(judge)) for judge in judges),
         gate=gate,
         digest=_content_digest(arms, cases, gate, evaluator, config),
-        estimates={arm: _estimate(plan, identical) for arm, plan in arms.items()},
+        max_steps=max_steps,
+        estimates={arm: _estimate(plan, cases, identical, max_steps) for arm, plan in arms.items()},
         unreached=_unreached(baseline, candidate, rendered, cases, renderer),
         warnings=tuple(warnings),
     )
@@ -164,10 +170,26 @@ def _unfilled(candidate: ArmSource, rendered: Rendered, tests: int) -> Reason | 
     return None
 
 
-def _estimate(plan: ArmPlan, identical: Sequence[bool]) -> Estimate:
+def _mismatch(
+    config: LineageConfig, prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]
+) -> Reason | None:
+    """Returns why prompt and cases don't fit: no input reaches a request, or a case names a tool that isn't defined."""
+    if not config.static and (why := unused_inputs(prompts, arms, cases)):
+        return _problem(ReasonCode.SAME_REQUESTS, why)
+    if config.use_case == UseCase.AGENT and (why := undefined_tools(arms, cases)):
+        return _problem(ReasonCode.UNREADABLE, why)
+    return None
+
+
+def _estimate(plan: ArmPlan, cases: Sequence[TestCase], identical: Sequence[bool], max_steps: int | None) -> Estimate:
     """Returns the estimate of one run of every case whose requests differ."""
-    requests = zip(plan.requests, identical, strict=True)
-    return estimate([request for request, same in requests if request is not None and not same], plan.endpoint.price)
+    planned = [
+        (request, 1 if max_steps is None else min(likely_steps(case), max_steps))
+        for request, case, same in zip(plan.requests, cases, identical, strict=True)
+        if request is not None and not same
+    ]
+    requests, steps = [request for request, _ in planned], [number for _, number in planned]
+    return estimate(requests, plan.endpoint.price, steps=steps, max_steps=max_steps or 1)
 
 
 def _unreached(
@@ -266,7 +288,9 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
 
 
 _UNSCORED: dict[str, bool | dict[str, bool]] = {
-    **dict.fromkeys(("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"), True),
+    **dict.fromkeys(
+        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"), True
+    ),
     "judge": {"mode": True},
     "canary": True,
 }
@@ -289,9 +313,14 @@ def _content_digest(
             evaluator.version,
             [spec.model_dump(mode="json") for spec in evaluator.metrics],
             # Gate and tests are already in the digest. Run settings and paths don't change what is measured.
-            canonical_json(config.model_dump(mode="json", exclude=_UNSCORED)).decode(),
+            canonical_json(config.model_dump(mode="json", exclude={**_UNSCORED, **_of_others(config)})).decode(),
         ]
     )
+
+
+def _of_others(config: LineageConfig) -> dict[str, bool]:
+    """Returns the settings of other use cases, so that digests from before they existed stay valid."""
+    return {} if config.use_case == UseCase.AGENT else {"max_steps": True}
 
 
 def _problem(code: ReasonCode, sentence: str) -> Reason:

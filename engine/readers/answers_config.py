@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from engine.readers.field_mistakes import Mistake, Place
 from engine.readers.patterns import schema_mistake
+from engine.readers.schema_fields import of_schema
 from evaluators.json_schema import schema_check
 from evaluators.label_rules import LabelRules
 from evaluators.output_contract import contract_mistake
@@ -30,6 +31,8 @@ def of_answers(place: Place, name: str, lineage: LineageConfig) -> Iterator[Mist
             schema_check(lineage.output.json_schema, "output.schema")
         except ConfigError as error:
             yield at, error.what, error.hint or "fix the schema"
+            return
+        yield from of_schema((*place, "fields"), lineage.fields, lineage.output.json_schema)
 
 
 def _of_labels(place: Place, name: str, lineage: LineageConfig) -> Iterator[Mistake]:

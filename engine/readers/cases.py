@@ -15,12 +15,15 @@ from engine.readers.columns import KNOWN
 from evaluators.case_assertions import named_value
 from evaluators.checks import examine
 from schemas.check_config import CheckRule
+from schemas.conversations import MAX_STEPS, ScriptedResult
 from schemas.errors import ConfigError
 from schemas.prompts import Finding
 from schemas.testsets import Source as Origin
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
+MAX_RESULTS = 100
+"""Most scripted results of one case."""
 MAX_PLACES = 20
 """Most further places that one warning lists."""
 
@@ -71,6 +74,8 @@ def case_of(
             assertions=asserted.assertions,
             threshold=reading.threshold(),
             same_as=reading.reference(),
+            turns=reading.turns(),
+            tool_results=reading.tool_results(),
             path=source.path,
             line=line,
         ),
@@ -184,6 +189,30 @@ class _Reading:
         except ConfigError as error:
             raise self.error(error.what, error.hint or "change the check") from None
         return rule
+
+    def turns(self) -> tuple[str, ...]:
+        value = self.row.get("turns")
+        members = value if isinstance(value, list) else [] if value is None else [value]
+        if len(members) > MAX_STEPS or not all(isinstance(member, str) and member.strip() for member in members):
+            hint = f"write at most {MAX_STEPS} texts: turns: [first, second]"
+            raise self.error("turns is not a list of what the user says", hint)
+        return tuple(map(str, members))
+
+    def tool_results(self) -> tuple[ScriptedResult, ...]:
+        value = self.row.get("tool_results")
+        members = value if isinstance(value, list) else [] if value is None else [value]
+        if len(members) > MAX_RESULTS:
+            raise self.error(f"more than {MAX_RESULTS} tool_results", "split the case")
+        return tuple(self._scripted(member) for member in members)
+
+    def _scripted(self, member: JsonValue) -> ScriptedResult:
+        try:
+            return ScriptedResult.model_validate(member)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            at = ".".join(str(step) for step in first["loc"])
+            what = f"tool_results: {shown(at)}: {first['msg']}" if at else "a member of tool_results is no map"
+            raise self.error(what, "write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}]") from None
 
     def asserted(self) -> list[JsonValue]:
         given = self.row.get("assert")

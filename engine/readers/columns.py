@@ -200,7 +200,9 @@ def _misspelt(name: str, row: Mapping[str, JsonValue], *, strict: bool) -> str |
     if (meant := "_".join(words)) in KNOWN - row.keys():
         return meant
     if len(words) > 1 and words[0] in KNOWN:
-        return None
+        # "must_nt" is no `must` with another word either.
+        long = [key for key in KNOWN - row.keys() if "_" in key]
+        return next(iter(difflib.get_close_matches(name.lower(), long, n=1, cutoff=0.85)), None)
     return nearest(name, KNOWN - row.keys())
 
 

@@ -174,6 +174,7 @@ def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
     if lineage.tests is not None:
         yield from _tests_mistakes((*place, "tests"), lineage.test_paths)
     paths: list[tuple[_Place, str | None]] = [
+        (("tools",), lineage.tools),
         (("rubric",), lineage.rubric),
         (("scorer",), lineage.own_scorer.file if lineage.own_scorer else None),
         (("judge", "labels"), lineage.judge.labels if lineage.judge else None),

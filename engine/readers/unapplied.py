@@ -24,16 +24,20 @@ def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
         yield (*place, "api"), f"the provider {model.provider} has no api {model.api}", "remove it"
 
 
+OWN_KEYS = {
+    UseCase.CLASSIFICATION: ("labels", "multi_label", "aliases", "defer", "ordinal", "costs"),
+    UseCase.AGENT: ("tools", "max_steps"),
+}
+"""Settings of a lineage that only one use case applies."""
+
+
 def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
     """Yields the settings of a lineage that its use case, its fields or its gate ignore."""
-    if lineage.use_case != UseCase.CLASSIFICATION:
-        for key in ("labels", "multi_label", "aliases", "defer", "ordinal", "costs"):
-            if getattr(lineage, key):
-                yield (
-                    (*place, key),
-                    f"{key} is for classification, but {name} is {lineage.use_case}",
-                    "use_case: classification, or remove it",
-                )
+    for use_case, keys in OWN_KEYS.items():
+        for key in keys if lineage.use_case != use_case else ():
+            if getattr(lineage, key) != LineageConfig.model_fields[key].default:
+                what = f"{key} is for {use_case}, but {name} is {lineage.use_case}"
+                yield (*place, key), what, f"use_case: {use_case}, or remove it"
     if lineage.judge is not None and lineage.rubric is None:
         yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
     elif lineage.pairwise:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -29,7 +29,7 @@ def validated(model: type[M], node: Node, source: Source, what: str) -> M:
     except ValidationError as error:
         # a typo first, since it explains why the intended key is missing
         mistakes = sorted(
-            ((*_place(node, detail), detail) for detail in error.errors(include_url=False)),
+            ((*_place(node, detail), detail) for detail in _meant(node, error.errors(include_url=False))),
             key=lambda mistake: (mistake[2]["type"] != "extra_forbidden", mistake[0], mistake[1]),
         )
         line, column, detail = mistakes[0]
@@ -37,6 +37,16 @@ def validated(model: type[M], node: Node, source: Source, what: str) -> M:
         others = len({_known_steps(node, detail["loc"]) for _, _, detail in mistakes}) - 1
         more = f"; {others} more mistake{'s' if others > 1 else ''} below" if others else ""
         raise source.error(said + more, line, column, hint=hint) from None
+
+
+def _meant(node: Node, details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Yields the mistakes, but for “it should be text” of a map whose mistake is inside it: a text or a map may stand
+    there."""
+    steps = [_known_steps(node, detail["loc"]) for detail in details]
+    for detail, at in zip(details, steps, strict=True):
+        inside = any(len(other) > len(at) and other[: len(at)] == at for other in steps)
+        if not (detail["type"] == "string_type" and inside):
+            yield detail
 
 
 def _known_steps(node: Node, location: _Location) -> _Location:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from evaluators.text import output_text
+from evaluators.trajectory import in_lines
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
 from schemas.outcomes import Arm, CompletionError, EvaluatorFailure, Outcome, Score
 
@@ -57,7 +58,8 @@ def _answer(outcome: Outcome) -> GradedAnswer:
         return GradedAnswer(arm=outcome.cell.arm, text="", trouble=f"no answer: {outcome.result.kind}", grades=grades)
     finish = outcome.result.finish
     trouble = finish.value if finish.scores_zero else ""
-    text = _cut(output_text(outcome.result), TEXT)
+    conversation = outcome.result.trajectory
+    text = _cut(output_text(outcome.result) if conversation is None else in_lines(conversation.steps), TEXT)
     return GradedAnswer(arm=outcome.cell.arm, text=text, trouble=trouble, grades=grades)
 
 

@@ -178,6 +178,7 @@ def _grades(metrics: Sequence[CaseMetric]) -> Iterator[str]:
 def _reason(case: CaseEffect, after: Answer | None) -> Iterator[str]:
     """Yields why the candidate's answer lost points, unless expectation and answer say the same."""
     said = after.text if after else ""
-    known = isinstance(case.expected, str) and case.reason == f"expected {case.expected[:SHORT]}, said {said[:SHORT]}"
+    same = f"expected {case.expected[:SHORT]}, said " if isinstance(case.expected, str) else "\n"
+    known = case.reason.startswith(same) and said.startswith(case.reason.removeprefix(same))
     if case.reason and not known:
         yield f"<b>Why</b> {passage(case.reason, 400)}"

@@ -11,8 +11,9 @@ from typing import Generic
 from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
-from engine.runner.calls import Calls, priced
-from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress, asked_of
+from engine.runner.calls import Calls
+from engine.runner.cell_answers import CellAnswers
+from engine.runner.experiment import Answered, Decision, Endpoint, Experiment, ExperimentResult, Progress, asked_of
 from engine.runner.failures import fix_for, host_of
 from engine.runner.grading import Grading
 from engine.runner.observing import fill, unanswered
@@ -65,10 +66,10 @@ class Drive(Generic[Decision]):
         self._free = {arm: is_free(plan.endpoint.price) for arm, plan in experiment.arms.items()}
         self._outcomes = OutcomeLog()
         self._pairs = Pairs()
-        self._asked = self._made = self._stored = 0
+        self._asked = 0
         self._purpose = ""
-        self._cost = self._judge_cost = Decimal(0)
-        self._served_by: set[tuple[Arm, str, str | None]] = set()
+        self._judge_cost = Decimal(0)
+        self._answers = CellAnswers(experiment, calls, self._stop, self._hopeless)
         self._stopped: BudgetExceeded | ProviderError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unused: set[CallKey] = set()
@@ -95,15 +96,15 @@ class Drive(Generic[Decision]):
             decision=decision,
             outcomes=self._outcomes,
             spending=Spending(
-                planned=self._asked,
-                made=self._made,
-                stored=self._stored,
-                cost_usd=self._cost,
+                planned=self._asked + self._answers.further,
+                made=self._answers.made,
+                stored=self._answers.stored,
+                cost_usd=self._answers.cost,
                 judge_cost_usd=self._judge_cost,
                 budget_usd=budget_usd,
             ),
             stopped=self._stopped,
-            served_by=frozenset(self._served_by),
+            served_by=frozenset(self._answers.served_by),
             tries=self._calls.tries,
         )
 
@@ -198,66 +199,22 @@ class Drive(Generic[Decision]):
             if claimed and request is not None:
                 # From here on, the call itself releases its claim.
                 self._unused.discard((request.digest, self._number(cell)))
-            result, paid = await self._result(cell, request, row, claimed=claimed)
-            outcome = await self._outcome(cell, result, paid=paid)
+            outcome = await self._outcome(cell, await self._answers.answer(cell, request, row, claimed=claimed))
             async for place, done in self._finished(at, outcome):
                 self._add(seen, place, done)
                 self._report()
 
-    async def _result(
-        self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
-    ) -> tuple[StoredCompletion | CompletionError, bool]:
-        if row is not None:
-            # A stored answer is checked too: today's price table may lack what it was billed for.
-            return self._usable(row, cell, paid=False), False
-        if request is None:
-            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
-        try:
-            result, paid = await self._calls.answer(
-                request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
-            )
-        except (BudgetExceeded, ProviderError) as stop:
-            # This cell counts as cancelled, not as a failure of the provider.
-            return self._stop(stop), False
-        return self._usable(result, cell, paid=paid), paid
-
-    def _usable(
-        self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
-    ) -> StoredCompletion | CompletionError:
-        """Returns the result, or an error if its cost is unknown. An error that every call would repeat ends the
-        experiment."""
-        usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
-        if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
-            self._stop(self._hopeless(usable, cell))
-        return usable
-
-    def _priced(self, row: StoredCompletion, cell: Cell, *, paid: bool) -> StoredCompletion | CompletionError:
-        usable = priced(row, self._experiment.arms[cell.arm].endpoint)
-        if isinstance(usable, CompletionError) and paid:  # the call was made and cost at most what the row says
-            self._made += 1
-            self._cost += row.cost_usd
-        return usable
-
-    async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
-        if isinstance(result, CompletionError):
-            return Outcome(cell=cell, result=result)
-        completion, usage, price = (
-            result.completion,
-            result.completion.usage,
-            self._experiment.arms[cell.arm].endpoint.price,
-        )
-        # Noted for stored answers too: a provider may have changed the model since the baseline was stored.
-        self._served_by.add((cell.arm, completion.model, completion.fingerprint))
-        if paid:
-            self._made += 1
-            self._cost += result.cost_usd
-        else:
-            self._stored += 1
+    async def _outcome(self, cell: Cell, answered: Answered | CompletionError) -> Outcome:
+        if isinstance(answered, CompletionError):
+            return Outcome(cell=cell, result=answered)
+        completion, price = answered.completion, self._experiment.arms[cell.arm].endpoint.price
+        billed = [(row, row.completion.usage) for row in answered.rows]
         grading = Grading(self, cell)
         scores: Scores
         # A truncated or refused answer is a failure of the prompt, so it scores 0 and isn't missing.
         if completion.finish.scores_zero:
-            reason = f"the answer ended with: {completion.finish.value}"
+            step = f"step {len(answered.rows)}: " if completion.trajectory else ""
+            reason = f"{step}the answer ended with: {completion.finish.value}"
             scores = tuple(Score(metric=name, value=0.0, reason=reason) for name in self._metrics)
         else:
             scores = await self._experiment.evaluator.score(
@@ -268,12 +225,14 @@ class Drive(Generic[Decision]):
             result=completion,
             scores=scores,
             # today's prices for both arms, not what was once paid for a stored answer
-            cost_usd=result.cost_usd if usage is None else bill(usage, price),
-            neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
+            cost_usd=sum((row.cost_usd if usage is None else bill(usage, price) for row, usage in billed), Decimal(0)),
+            neutral_cost_usd=sum(
+                (row.neutral_cost_usd if usage is None else neutral(usage, price) for row, usage in billed), Decimal(0)
+            ),
             judge_cost_usd=grading.cost_usd,
-            origin="call" if paid else "store",
+            origin="call" if answered.paid else "store",
             # When it was answered, not when it was read: the latency test compares only answers of the same time.
-            made_at=datetime.fromisoformat(result.created_at).timestamp(),
+            made_at=datetime.fromisoformat(answered.rows[-1].created_at).timestamp(),
         )
 
     async def _finished(self, at: int, outcome: Outcome) -> AsyncIterator[tuple[int, Outcome]]:

@@ -11,7 +11,7 @@ from engine.gate.cells import Batch, Observations
 from engine.runner.failures import Failures
 from schemas.config import ModelConfig, RunConfig
 from schemas.errors import PromptVerdictError
-from schemas.outcomes import Arm, Outcome
+from schemas.outcomes import Arm, Completion, Outcome, StoredCompletion
 from schemas.ports import Evaluator
 from schemas.pricing import Price
 from schemas.prompts import Request
@@ -28,6 +28,18 @@ class Endpoint:
 
     model: ModelConfig
     price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a cell."""
+
+    rows: tuple[StoredCompletion, ...]
+    """Its calls as stored: one, or one for each step of a conversation."""
+    completion: Completion
+    """What is scored."""
+    paid: bool
+    """Whether this run paid for any of them."""
 
 
 def asked_of(judges: Sequence[Endpoint], request: Request) -> Endpoint | None:
@@ -84,6 +96,8 @@ class Experiment(Generic[Decision]):
     """Whether the evaluator compares the answers of both arms (``Evaluator.compare``)."""
     settings: RunConfig | None = None
     """The lineage's own settings; ``None``: the run's. Concurrency and deadline apply in addition to the run's."""
+    max_steps: int | None = None
+    """Most calls of one case of an agent. ``None``: each case is a single call."""
     budget_usd: Decimal | None = None
     """Budget of all experiments of the lineage together. ``None``: only the run's budget applies."""
 

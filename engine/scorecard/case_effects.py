@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from pydantic import JsonValue
 
 from engine.scorecard.answer_pair import most_different
 from engine.scorecard.passages import around, terms_of
+from evaluators.classification import METRIC as LABEL
+from evaluators.expected_trajectory import expected_in_words
 from evaluators.extraction import lookup
-from evaluators.text import output_text
+from evaluators.label_forms import bare
+from evaluators.text import answer_text, output_text
 from schemas.effects import Answer, CaseEffect, CaseMetric, CaseOutcome
-from schemas.outcomes import Arm, CompletionError, Finish, MetricSpec, Outcome, Score
+from schemas.outcomes import Arm, Completion, CompletionError, Finish, MetricSpec, Outcome, Score
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
 
@@ -25,6 +28,8 @@ EXCERPT = 4_000
 """Most characters of each of the two answers that differ most. Renderers shorten them further."""
 SHORT = 400
 """Most characters of the other answers, and of the value of a field."""
+READ_IN = 160
+"""Most characters of an answer that are shown beside the label that was read in it."""
 INPUT = 2_000
 """Most characters of a case's inputs together."""
 MOST_INPUTS = 20
@@ -52,7 +57,7 @@ def case_effects(
     ``metric`` is the overall score. ``added`` marks cases that only the head has. ``tests`` is the test set's file.
     """
     by_cell = _by_case(outcomes)
-    reading = _Reading(metric, metrics, tests, whole=use_case == UseCase.GENERATION)
+    reading = _Reading(metric, metrics, tests, use_case)
     return tuple(
         reading.effect(case, found, [by_cell.get((index, arm), ()) for arm in Arm], added=added[index])
         for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
@@ -60,13 +65,15 @@ def case_effects(
 
 
 class _Reading:
-    """Reads the answers of one lineage. ``whole``: answers are texts to read in full, not labels or fields."""
+    """Reads the answers of one lineage."""
 
-    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], tests: str | None, *, whole: bool) -> None:
+    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], tests: str | None, use_case: str) -> None:
         self._metric = metric
         self._tests = tests
         self._metrics = [spec for spec in metrics if spec.name != metric]
-        self._whole = whole
+        # Generated texts are read in full, unlike labels and fields.
+        self._whole = use_case == UseCase.GENERATION
+        self._agent = use_case == UseCase.AGENT
 
     def effect(
         self, case: TestCase, found: CaseResult, outcomes: Sequence[Sequence[Outcome]], *, added: bool
@@ -83,7 +90,7 @@ class _Reading:
             path=None if self._tests in (None, case.path) else case.path,
             line=case.line,
             inputs=() if found.result is CaseOutcome.NOT_RUN else _inputs(case, pair),
-            expected=case.expected,
+            expected=expected_in_words(case) if self._agent else case.expected,
             baseline=_bounded(baseline, pair[0] if moved else None),
             candidate=_bounded(candidate, pair[1] if moved else None),
             change=found.change,
@@ -96,12 +103,18 @@ class _Reading:
 
     def _answers(self, outcomes: Sequence[Outcome]) -> tuple[Answer, ...]:
         """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
+        return tuple(answer for answer, _ in self._groups(outcomes))
+
+    def _groups(self, outcomes: Sequence[Outcome]) -> list[tuple[Answer, Outcome]]:
+        """Returns each distinct answer with the first outcome that gave it."""
         # With the score, because a judge may grade equal answers differently.
-        given = Counter((self._text(outcome), _score(outcome, self._metric)) for outcome in outcomes)
-        return tuple(
-            Answer(text=text, count=count, of=len(outcomes), score=score)
-            for (text, score), count in given.most_common()
-        )
+        given: dict[tuple[str, float | None], list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            given[self._text(outcome), _score(outcome, self._metric)].append(outcome)
+        return [
+            (Answer(text=_beside(text, score, same[0]), count=len(same), of=len(outcomes), score=score), same[0])
+            for (text, score), same in sorted(given.items(), key=lambda group: -len(group[1]))
+        ]
 
     def _text(self, outcome: Outcome) -> str:
         if isinstance(outcome.result, CompletionError):
@@ -113,10 +126,7 @@ class _Reading:
 
     def _outcome_of(self, answer: Answer | None, outcomes: Sequence[Outcome]) -> Outcome | None:
         """Returns the first outcome that gave this answer with this score."""
-        if answer is None:
-            return None
-        wanted = (answer.text, answer.score)
-        return next((one for one in outcomes if (self._text(one), _score(one, self._metric)) == wanted), None)
+        return next((first for same, first in self._groups(outcomes) if same == answer), None)
 
     def _reason(
         self, result: CaseOutcome, said: Outcome | None, answers: Sequence[Answer], outcomes: Sequence[Outcome]
@@ -161,6 +171,17 @@ class _Reading:
         return tuple(sorted(found, key=lambda one: (one.candidate_score or 0) - (one.baseline_score or 0)))[
             :MOST_METRICS
         ]
+
+
+def _beside(text: str, score: float | None, said: Outcome) -> str:
+    """Returns what was read in an answer; if a label lost points, with the answer itself, which may be misread."""
+    first = said.scores[0] if said.scores else None
+    label = isinstance(first, Score) and first.metric == LABEL and first.answer is not None
+    if not label or score == 1 or not isinstance(said.result, Completion):
+        return text
+    whole = answer_text(said.result)
+    line = around(" ".join(whole[-EXCERPT:].split()), terms_of([text]), READ_IN)
+    return text if bare(whole) == bare(text) else f"{text}, read in “{line}”"
 
 
 def _scores(outcome: Outcome) -> dict[str, Score]:

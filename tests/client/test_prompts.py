@@ -134,6 +134,7 @@ def test_a_hub_that_never_answers_delays_nothing(make, tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         prompts = make(hub=url, bundle=bundle(tmp_path, version(3)), refresh_s=60)
         assert text(prompts) == "v3"
+        assert not prompts._asked.is_set()
 
 
 def test_a_hub_that_never_answers_is_named_where_nothing_else_is_there(make, monkeypatch):
@@ -145,14 +146,17 @@ def test_a_hub_that_never_answers_is_named_where_nothing_else_is_there(make, mon
 
 
 BAD = {
-    "malformed": {"served": b"{"},
-    "of another tag": {"served": document(entry("wrong"), tag="staging")},
-    "too large": {"served": b" " * (17 * 2**20)},
-    "no gzip": {"served": b"wrong", "content_encoding": "gzip"},
-    "an error": {"served": b"", "status": 500},
-    "a redirect": {"served": b"", "status": 302, "location": "http://localhost:9/v1/acme/shop/tags/production"},
-    "not modified, unasked": {"served": b"", "status": 304},
-    "gone": {"served": b"", "status": 404},
+    "malformed": ({"served": b"{"}, "not a valid prompt set"),
+    "of another tag": ({"served": document(entry("wrong"), tag="staging")}, "it is the tag 'staging'"),
+    "too large": ({"served": b" " * (17 * 2**20)}, "the answer is larger than 16 MiB"),
+    "no gzip": ({"served": b"wrong", "content_encoding": "gzip"}, "DecodingError"),
+    "an error": ({"served": b"", "status": 500}, "it answers 500"),
+    "a redirect": (
+        {"served": b"", "status": 307, "location": "/elsewhere"},
+        "it redirects (307), which is not followed",
+    ),
+    "not modified, unasked": ({"served": b"", "status": 304}, "it answers 304"),
+    "gone": ({"served": b"", "status": 404}, "it answers 404 (check the tag"),
 }
 
 
@@ -161,13 +165,18 @@ def test_a_bad_answer_changes_nothing_and_is_logged_once(hub, make, eventually, 
     prompts = make()
     assert text(prompts) == "v0"
     before = prompts._body
+    answer, why = BAD[name]
+    hub.put(**answer)
+    seen = len(hub.seen)
+    eventually(lambda: len(hub.seen) > seen + 2)  # what was under way has ended
     prompts._etag = ""  # so that a 304 is unasked
-    hub.put(**BAD[name])
     seen = len(hub.seen)
     eventually(lambda: len(hub.seen) > seen + 3)
     assert text(prompts) == "v0"
     assert prompts._body == before
-    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
+    (warning,) = (record.message for record in caplog.records if record.levelno >= logging.WARNING)
+    assert why in warning
+    assert "/elsewhere" not in [path for path, _, _ in hub.seen]
     hub.put(version(1), etag="é".encode().decode("latin-1"))  # an ETag that can't be sent back
     eventually(lambda: text(prompts) == "v1")
     eventually(lambda: "answers again" in caplog.text)

@@ -186,6 +186,14 @@ def test_reasons_are_sentences_for_what_a_person_has_to_accept():
     assert (reason.code.value, reason.status.value) == ("policy_changed", "needs_review")
 
 
+def test_keys_that_are_not_set_are_not_shown():
+    checks = {"checks": [{"name": "c", "max_words": 9}]}
+    (change,) = compare_policies(config(checks), config())
+    assert (change.before, change.after) == ('{"max_words":9,"name":"c"}', "not set")
+    (change,) = compare_policies(config(), config({"output": {"format": "label"}}))
+    assert "null" not in change.after
+
+
 def test_what_a_head_writes_is_shown_clipped_and_on_one_line():
     (change,) = compare_policies(config(), config({"labels": ["x\ny" * 100]}))
     assert "\n" not in change.sentence

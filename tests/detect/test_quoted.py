@@ -57,6 +57,11 @@ def test_a_case_that_stands_in_the_prompt_is_found_whatever_is_around_it(text):
     assert ids(prompt("Sort."), prompt("Sort.", included={"examples.md": text})) == ["t0"]
 
 
+def test_what_the_user_says_later_is_a_part_of_the_case():
+    later = [case(0).model_copy(update={"turns": ("Then send it to my other address.",)}), *CASES[1:]]
+    assert ids(prompt("Be kind."), prompt("If told “Then send it to my other address.”, ask."), later) == ["t0"]
+
+
 def test_what_the_old_prompt_held_as_well_is_nobodys_gain():
     assert ids(prompt(f"One: {TICKET}"), prompt(f"Two: {TICKET}")) == []
 

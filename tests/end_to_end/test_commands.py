@@ -372,7 +372,9 @@ def test_a_test_set_of_several_files_is_shown_with_the_place_of_each_case(projec
     (found,) = json.loads(project.run("tests", "lint", "--format", "json").out)
     assert found["files"] == {"evals/a.jsonl": 30, "evals/b.jsonl": 10}
     project.branch("reworded", {PATH: REWORDED})
-    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in project.run("plan", "--head", "reworded").out  # fmt: skip
+    planned = project.run("plan", "--head", "reworded")
+    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in planned.out
+    assert planned.code == 3
     project.branch("fixed", {PATH: REWORDED, "evals/b.jsonl": second.replace("biling", "billing")})
     project.repository.checkout("fixed")
     assert project.run("tests", "lint").out.count("biling") == 0
@@ -476,8 +478,8 @@ def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
 def test_the_demo_gives_every_pull_request_the_verdict_that_it_deserves(project, tmp_path):
     ran = project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path)
     assert ran.code == 0, ran.out[-2000:]
-    assert ran.out.count("(expected)") == 6
-    assert len(list((tmp_path / "demo").glob("*/report.html"))) == 6
+    assert ran.out.count("(expected)") == 7
+    assert len(list((tmp_path / "demo").glob("*/report.html"))) == 7
     assert project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path).code == 2
 
 

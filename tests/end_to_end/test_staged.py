@@ -24,7 +24,16 @@ def check(folder, head):
 
 
 @pytest.mark.parametrize(
-    "name", ["better-triage", "trusting-triage", "explained-match", "reworded-triage", "looser-gate", "cheaper-model"]
+    "name",
+    [
+        "better-triage",
+        "trusting-triage",
+        "explained-match",
+        "reworded-triage",
+        "looser-gate",
+        "cheaper-model",
+        "quicker-refunds",
+    ],
 )
 def test_each_gets_the_verdict_that_it_deserves(staged, name):
     folder, pull_requests = staged
@@ -45,6 +54,21 @@ def test_a_model_swap_has_a_heading_of_its_own(staged):
     assert (lineage["baseline_model"], lineage["model"]) == ("offline-large", "offline-small")
     before, after = (lineage["swap"][arm]["words"] for arm in ("baseline", "candidate"))
     assert after > 1.2 * before
+
+
+def test_a_conversation_is_shown_step_by_step_and_says_which_one_is_wrong(staged):
+    folder, pull_requests = staged
+    card = check(folder, pull_requests["quicker-refunds"].branch).card
+    (lineage,) = card["lineages"]
+    ran = [case for case in lineage["cases"] if case["id"].startswith("refund-") and case["result"] == "regressed"]
+    worse = ran[0]
+    before, after = (worse[arm][0]["text"].split("\n") for arm in ("baseline", "candidate"))
+    assert [line.partition("(")[0] for line in before[:2]] == ["1. look_up_order", "2. refund_order"]
+    assert after[0].startswith("1. refund_order(")
+    assert before[2].partition(" ")[2] == after[1].partition(" ")[2]  # the customer reads the same
+    assert worse["reason"].startswith("didn't call look_up_order before step 1")
+    assert worse["expected"].startswith("calls: look_up_order(")
+    assert card["spending"]["made"] + card["spending"]["stored"] <= card["spending"]["planned"]
 
 
 def test_a_case_keeps_its_input_its_line_and_both_answers_in_full(staged):

@@ -267,6 +267,19 @@ def test_checks_attach_to_any_use_case(case, scores):
     assert evaluator.problem(case("a")) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("{ticket}", "ticket"), ("Dear ${ticket},", "ticket"), ("%(ticket)s", "ticket"), ("[[ticket]]", "ticket"),
+        ("{{ticket}}", None), ("{other}", None), ('{"ticket": 1}', None), ("a{2}", None),
+    ],
+)  # fmt: skip
+def test_a_placeholder_with_the_name_of_an_input_in_another_syntax_is_a_mistake(value, name):
+    asked = TestCase(id="a", inputs={"ticket": "Where is it?"})
+    found = Checks([Check(name="c", contains=value)], overall=True).problem(asked)
+    assert (None if found is None else found.hint) == (name and "write {{ticket}} for the case's ticket")
+
+
 PARCEL = TestCase(
     id="c",
     inputs={"name": "C++ (old)", "tags": ["a", "b"], "limit": 2, "deep": {"x": 1}},

@@ -6,8 +6,12 @@ A wrong acceptance is an answer that counts as right although a person reads som
 import asyncio
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
+import pytest
+
+from evaluators.check_rules import is_refusal
 from evaluators.labels import LabelReader
 from evaluators.registry import evaluator_for
 from schemas.config import LineageConfig
@@ -17,29 +21,20 @@ from schemas.testsets import TestCase
 FOLDER = Path(__file__).parent / "corpus"
 LABELS = [json.loads(line) for line in (FOLDER / "labels.jsonl").read_text().splitlines()]
 OUTPUTS = [json.loads(line) for line in (FOLDER / "outputs.jsonl").read_text().splitlines()]
+REFUSALS = [json.loads(line) for line in (FOLDER / "refusals.jsonl").read_text().splitlines()]
 SETS = json.loads((FOLDER / "label_sets.json").read_text())
+READERS = {name: LabelReader(labels) for name, labels in SETS.items()}
 LENIENT = 0.02
 """Largest share of wrong acceptances without strict mode."""
-WRONG_LABELS = {"billing\n\nUser: I want refunds\nAssistant: refunds", "Is billing", "E.g. billing"}
-MISSED_LABELS = {
-    "This is not about billing; it is about refunds.",
-    "refunds (not billing)",
-    "It isn't refunds, it's billing",
-    "billing? No. refunds.",
-    "\\boxed{C}",
-    "Option: A",
-    "B) because it fits",
-    "Without a doubt, yes.",
-    "That sounds like billing to me.",
-    '{"positive": 0, "negative": 1, "neutral": 0}',
-    '{"tool": "classify", "arguments": {"label": "billing"}}',
-}
-"""By design: a negation or several labels in free text are no label. Single letters are looked for nowhere, 0 and 1 may be
-counts, and an object inside an object needs a key that announces an answer."""
+
+
+@cache
+def evaluator_of(lineage):
+    return evaluator_for(LineageConfig.model_validate({"prompt": "p", **json.loads(lineage)}), None, None, None)
 
 
 def scored(lineage, expected, text, metric, inputs=None):
-    evaluator = evaluator_for(LineageConfig.model_validate({"prompt": "p", **lineage}), None, None, None)
+    evaluator = evaluator_of(json.dumps(lineage))
     completion = Completion(text=text, finish=Finish.STOP, usage=None, model="m", latency_s=0)
     case = TestCase(id="c", inputs=inputs or {"input": "x"}, expected=expected)
     scores = asyncio.run(evaluator.score(case, completion, ask=None, repetition=0))
@@ -49,7 +44,7 @@ def scored(lineage, expected, text, metric, inputs=None):
 def label_score(row, *, strict):
     """The score of a text, with the label that it seems to name as the expected one."""
     labels = SETS[row["labels"]]
-    reading = LabelReader(labels).read_one(row["text"])
+    reading = READERS[row["labels"]].read_one(row["text"])
     if reading.labels is None:
         return None, 0
     lineage = {"use_case": "classification", "labels": labels, "output": {"strict": strict}}
@@ -57,17 +52,31 @@ def label_score(row, *, strict):
 
 
 def test_texts_of_labels():
-    assert len(LABELS) >= 200
-    found = {row["text"]: (row, *label_score(row, strict=True)) for row in LABELS}
-    strict = [
-        text for text, (row, label, value) in found.items() if value and not (row.get("bare") and label == row["label"])
-    ]
+    """Rows with `misread` name the wrong acceptances. Rows with `unread` are clear to people, but not read: corrections,
+    numbers in prose and rare forms."""
+    found = [(row, *label_score(row, strict=True)) for row in LABELS]
+    strict = [row for row, label, value in found if value and not (row.get("bare") and label == row["label"])]
     assert strict == []
-    assert all(value == 1 for row, _, value in found.values() if row.get("bare"))
-    wrong = {text for text, (row, label, _) in found.items() if label is not None and label != row["label"]}
-    missed = {text for text, (row, label, _) in found.items() if label is None and row["label"] is not None}
-    assert (wrong, missed) == (WRONG_LABELS, MISSED_LABELS)
+    assert all(value == 1 for row, _, value in found if row.get("bare"))
+    wrong = [row for row, label, _ in found if label is not None and label != row["label"]]
+    missed = [row for row, label, _ in found if label is None and row["label"] is not None]
+    assert wrong == [row for row in LABELS if row.get("misread")]
+    assert missed == [row for row in LABELS if row.get("unread")]
     assert len(wrong) <= LENIENT * len(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("plain", 1), ("decorated", 0.95), ("reasoning", 0.95), ("sentence", 0.85)]
+)
+def test_clear_texts_are_read(kind, least):
+    rows = [row for row in LABELS if row.get("kind") == kind]
+    assert sum(not row.get("unread") for row in rows) >= least * len(rows)
+
+
+def test_refusals_of_four_languages_are_told_from_other_answers():
+    assert len(REFUSALS) >= 150
+    refuses = is_refusal.build(True, "here")
+    assert [row for row in REFUSALS if (refuses(row["text"]) == "") is not row["refusal"]] == []
 
 
 def output_score(row, *, strict):

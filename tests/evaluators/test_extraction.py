@@ -365,6 +365,20 @@ def test_weights_inputs_and_keys_nobody_asked_for(case, scores):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [
+        ("Ann", True), ("art", False), ("party of ann", True), ("eve", False), ("Ann’s", True), ("東京", True),
+        ("AB-12", True), ("AB-1", False), ("b-12", False), ("C++", True), ("fifteen", True), ("teen", False), ("n", False),
+    ],
+)  # fmt: skip
+def test_a_value_is_in_the_input_as_whole_words(case, scores, value, inside):
+    part = extraction({"v": FieldRule(kind=EXACT, in_input=True, any_of=True)})
+    asked = case({"v": ["fifteen"]}, inputs={"text": "Party of Ann’s: fifteen, seven at AB-12, C++ in 東京都."})
+    found = scores(part, asked, json.dumps({"v": value}, ensure_ascii=False))["v"].reason
+    assert found.startswith("hallucinated") is not inside
+
+
 def test_an_expectation_that_in_input_makes_wrong_is_found_before_any_call(case):
     part = extraction({"age": FieldRule(kind=NUMBER, in_input=True), "code": FieldRule(any_of=True, in_input=True)})
     inputs = {"text": "AB-12, aged 30-40, is Ann"}

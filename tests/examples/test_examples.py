@@ -10,7 +10,9 @@ from demo.toy_model import answer
 from engine.readers.config import read_config
 from engine.readers.prompts import read_prompt
 from engine.readers.testsets import read_test_set
+from engine.readers.tools import read_tools
 from evaluators.calibration import calibrate
+from evaluators.expected_trajectory import tools_named_by
 from evaluators.generation import RubricJudge
 from schemas.prompts import Parameters
 from schemas.rubrics import LabelledAnswer, Rubric
@@ -21,7 +23,7 @@ CONFIG = read_config("promptverdict.yaml", (EXAMPLES / "promptverdict.yaml").rea
 BLOBS = {
     str(path.relative_to(EXAMPLES)): path.read_bytes()
     for path in EXAMPLES.rglob("*")
-    if path.is_file() and path.suffix in {".yml", ".yaml", ".md", ".jsonl"}
+    if path.is_file() and path.suffix in {".yml", ".yaml", ".md", ".json", ".jsonl"}
 }
 LINEAGES = sorted(CONFIG.lineages)
 
@@ -31,7 +33,9 @@ def committed(lineage):
     return read_test_set(path, BLOBS[path])
 
 
-@pytest.mark.parametrize(("lineage", "least"), [("support-triage", 200), ("resume-match", 60), ("outreach-email", 60)])
+@pytest.mark.parametrize(
+    ("lineage", "least"), [("support-triage", 200), ("resume-match", 60), ("outreach-email", 60), ("support-agent", 50)]
+)
 def test_there_are_cases_enough_in_every_slice(lineage, least):
     cases = committed(lineage).cases
     assert len(cases) >= least
@@ -54,6 +58,14 @@ def test_the_adversarial_cases_of_every_lineage_are_attacks(lineage):
     assert len(attacks) >= 6
     if lineage != "resume-match":  # there the attack shows in the fields
         assert all(case.must_not for case in attacks)
+
+
+def test_the_agent_is_tried_in_conversations_with_tools_that_exist():
+    cases = committed("support-agent").cases
+    tools = {tool["name"] for tool in read_tools("t", BLOBS[CONFIG.lineages["support-agent"].tools])}
+    assert sum(bool(case.turns) for case in cases) >= 12
+    assert {name for case in cases for name in tools_named_by(case)} == tools
+    assert all(any(one.set for one in case.tool_results) for case in cases)
 
 
 def test_the_labels_of_the_tickets_are_those_of_the_configuration():

@@ -45,7 +45,12 @@ def test_main_ends_with_what_the_examples_show(staged):
 
 def test_every_version_of_a_prompt_is_a_commit(staged):
     folder, _ = staged
-    for prompt in ("prompts/support/triage.prompt.yml", "prompts/resume/match", "prompts/outreach/email.yaml"):
+    for prompt in (
+        "prompts/support/triage.prompt.yml",
+        "prompts/resume/match",
+        "prompts/outreach/email.yaml",
+        "prompts/support/agent.prompt.yml",
+    ):
         assert len(git(folder, "log", "--format=%h", "main", "--", prompt).split()) == 5
 
 

@@ -4,6 +4,7 @@
 
 A fault is asked for by the text of the request itself, so that order doesn't matter: ``[[reset x2]]`` in a message makes the
 first two tries of that very body end with a reset. Without ``xN`` every try does. ``[[say …]]`` fixes the answer,
+``[[call NAME {…}; NAME {…}]]`` calls tools unless the last message is a tool's result,
 ``[[say-key]]`` makes it the key that came with the request, as it is and in three encodings; else the answer is the last word of the last message. Usage is counted honestly: one token for four bytes, rounded up.
 """
 
@@ -164,14 +165,16 @@ class Connection(asyncio.Protocol):
         fake = self.fake
         fake.under_way -= 1
         asked = json.loads(body)
-        texts = [str(m["content"]) for m in asked.get("messages") or asked.get("input") or []]
+        texts = [str(m.get("content") or "") for m in asked.get("messages") or asked.get("input") or []]
         texts += [str(asked.get("system") or asked.get("instructions") or "")]
         everything = "\n".join(texts)
         fake.tries[body] += 1
-        say, fault = None, None
+        say, fault, calls = None, None, None
         for name, rest in DIRECTIVE.findall(everything):
             if name == "say":
                 say = rest
+            elif name == "call":
+                calls = None if is_a_result((asked.get("messages") or asked.get("input"))[-1]) else rest
             elif name == "say-key":
                 key = self.headers.get("x-api-key") or self.headers["authorization"].removeprefix("Bearer ")
                 raw = key.encode()
@@ -189,7 +192,8 @@ class Connection(asyncio.Protocol):
         text = say if say is not None else (user.split() or [""])[-1]
         fake.answered += 1
         fake.answers[body] += 1
-        self.reply(200, answer_of(path, asked, text, everything))
+        answer = answer_of(path, asked, text, everything)
+        self.reply(200, answer if calls is None else calling(path, answer, calls))
 
     def misbehave(self, fault: str, argument: str, path: str, asked: dict, everything: str) -> bool:
         """Does it; False when the fault only changes the answer and is none of the transport."""
@@ -354,6 +358,30 @@ def finished(how: str, path: str, good: dict) -> dict:
         choice["finish_reason"] = "tool_calls"
         choice["message"] |= {"content": None, "tool_calls": [{"id": "c", "type": "function", "function": tool}]}
     return good
+
+
+def is_a_result(message: dict) -> bool:
+    """Whether it is what a tool returned, in any of the three APIs."""
+    content = message.get("content")
+    inside = content[0].get("type") if isinstance(content, list) and content else None
+    return message.get("role") == "tool" or "function_call_output" in message.values() or inside == "tool_result"
+
+
+def calling(path: str, good: dict, calls: str) -> dict:
+    """``good`` with calls instead of a text: ``name {…}; name {…}``."""
+    named = [call.strip().partition(" ")[::2] for call in calls.split(";")]
+    if path.endswith("/messages"):
+        blocks = [{"type": "tool_use", "id": f"toolu_{at}", "name": name, "input": json.loads(arguments)}
+                  for at, (name, arguments) in enumerate(named)]  # fmt: skip
+        return good | {"stop_reason": "tool_use", "content": blocks}
+    if path.endswith("/responses"):
+        return good | {"output": [
+            {"type": "function_call", "id": f"fc_{at}", "call_id": f"c_{at}", "status": "completed", "name": name,
+             "arguments": arguments} for at, (name, arguments) in enumerate(named)]}  # fmt: skip
+    message = {"role": "assistant", "content": None, "tool_calls": [
+        {"id": f"c_{at}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for at, (name, arguments) in enumerate(named)]}  # fmt: skip
+    return good | {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
 
 
 async def serve(arguments: argparse.Namespace) -> None:

@@ -105,6 +105,7 @@ def test_columns_override_what_names_say():
         (rows({"q": {"a": 1}}), Columns(expected="q.b"), "t.jsonl:1: columns names q.b, which this case lacks (known: q)"),
         (rows({"q": "x", "protcted": True}), None, "t.jsonl:1: unknown key protcted of a case (did you mean protected?)"),
         (rows({"q": "x", "expect": "y"}), None, "t.jsonl:1: unknown key expect of a case (did you mean expected?)"),
+        (rows({"id": "a", "inputs": {"q": "x"}, "must_nt": ["y"]}), None, "t.jsonl:1: unknown key must_nt of a case (did you mean must_not?)"),
         (rows({"messages": MESSAGES[:1]}), None, "t.jsonl:1: the last message isn't the user's (end it with a user message)"),
         (rows({"vars": {}, "assert": [{"type": "contians", "value": "x"}]}), None, "t.jsonl:1: unknown assertion contians (did you mean contains?)"),
         (rows({"vars": {}, "assert": [], "threshold": "x"}), None, "t.jsonl:1: the threshold is no number (write one from 0 to 1)"),

@@ -93,6 +93,13 @@ def test_every_key_of_a_case_is_read():
     assert case.must == (CheckRule(contains="x"),)
 
 
+def test_the_scripts_of_an_agents_case_are_read():
+    scripts = [{"name": "look_up", "arguments": {"id": 7}, "result": None, "set": {"seen": True}}]
+    (case,) = read(json.dumps({"input": "a", "turns": "And?", "tool_results": scripts})).cases
+    assert case.turns == ("And?",)
+    assert [one.model_dump() for one in case.tool_results] == scripts
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -106,6 +113,15 @@ def test_every_key_of_a_case_is_read():
         ({"must": {"max_word": 5}}, "must: max_word: Extra inputs are not permitted (did you mean max_words?)"),
         ({"must": {"contains": ["a", "b"]}}, "must: contains: one text is needed, for several write contains_all"),
         ({"mustNot": "a"}, "unknown key mustNot of a case (did you mean must_not?)"),
+        ({"turns": [1]}, "turns is not a list of what the user says (write at most 50 texts: turns: [first, second])"),
+        (
+            {"tool_results": [{"name": "a"}]},
+            "tool_results: result: Field required (write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}])",
+        ),
+        (
+            {"tool_results": "a"},
+            "a member of tool_results is no map (write [{name: look_up, arguments: {id: 7}, result: …, set: {…}}])",
+        ),
         ({"must-not": "a"}, "unknown key must-not of a case (did you mean must_not?)"),
         (
             {"must_not": {"max_words": 5, "min_words": 1}},

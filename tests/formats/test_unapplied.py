@@ -33,6 +33,34 @@ def checked(rule):
     return f"{GENERATION}, checks: [{{name: c, {rule}}}]"
 
 
+BILL = (
+    "{type: object, additionalProperties: false, properties: {total: {type: number}, paid: {type: [boolean, 'null']}, "
+    "city: {$ref: '#/$defs/city'}, lines: {type: array, items: {type: object, properties: {n: {type: object}}}}, "
+    "any: {anyOf: [{type: string}]}}, $defs: {city: {type: object, properties: {name: {type: string}}, "
+    "additionalProperties: false}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ("{total: {kind: number}, city.name: {kind: fuzzy}, any: {kind: list}, city.zip: {kind: absent}}", None),
+        ("{lines: {kind: objects, fields: {m: {kind: number}}}, total: {kind: exact}}", None),
+        ("{sum: {kind: number}}", "the field sum is forbidden by output.schema"),
+        ("{city.zip: {}}", "the field city.zip is forbidden by output.schema"),
+        ("{total: {kind: set}}", "the field total is set, but output.schema makes it number"),
+        ("{paid: {kind: date}}", "the field paid is date, but output.schema makes it boolean"),
+        ("{lines: {kind: objects, fields: {n: {kind: number}}}}", "the field n is number, but output.schema makes it object"),
+    ],
+)  # fmt: skip
+def test_a_field_that_the_schema_contradicts_is_a_mistake(fields, what):
+    lineage = f"{EXTRACTION}, fields: {fields}, output: {{schema: {BILL}}}"
+    if what is None:
+        read(lineage)
+    else:
+        assert what in mistake(lineage)
+
+
 @pytest.mark.parametrize(
     ("schema", "what"),
     [
@@ -167,6 +195,8 @@ def test_a_check_that_compares_with_something(rule):
         (f"{EXTRACTION}, fields: {{a: {{kind: objects, fields: {{b: {{kind: objects}}}}}}}}", "objects inside objects"),
         (f"{GENERATION}, labels: [a, b]", "labels is for classification, but l is generation"),
         (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, but l is extraction"),
+        (f"{EXTRACTION}, tools: t.json", "tools is for agent, but l is extraction"),
+        (f"{GENERATION}, max_steps: 5", "max_steps is for agent, but l is generation"),
         (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge but no rubric"),
         (f"{GENERATION}, judge: {{model: m, labels: g.jsonl}}", "people's grades need the rubric"),
         (f"{GENERATION}, judge: {{model: m, mode: pairwise}}", "compares answers in pairs but has no rubric"),

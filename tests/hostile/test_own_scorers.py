@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from adapters.scorer import TRUST, client
-from adapters.scorer.client import IsolatedScorers, Limits
+from adapters.scorer.client import MOST_SLOW, IsolatedScorers, Limits
 from schemas.ports import ScorerCase, ScorerJob, ScorerProblem, ScorerSource
 from tests.hostile.scorer_attacks import ATTACKS, CANARY, HARMLESS, HONEST, SLOW, run
 
@@ -118,6 +118,15 @@ def test_the_switch_takes_no_isolation_away_where_there_is_one():
     reads = "def handler(output, expected):\n open('/etc/passwd')"
     with closing(IsolatedScorers.of({TRUST: "1"})) as scorers:
         assert "PermissionError" in asked(scorers, reads).what
+
+
+def test_a_scorer_that_never_ends_is_stopped_after_a_few_answers():
+    loops = "def handler(output, expected):\n while True: pass"
+    with closing(IsolatedScorers(limits=Limits(seconds=0.2))) as scorers:
+        told = [asked(scorers, loops).what for _ in range(MOST_SLOW + 2)]
+        assert asked(scorers, HONEST_TEXT) == 0.5
+    assert told[:MOST_SLOW] == ["it took longer than 0.2 s"] * MOST_SLOW
+    assert set(told[MOST_SLOW:]) == {"it was stopped, because 3 answers in a row took longer than 0.2 s"}
 
 
 def test_a_supervisor_that_dies_is_an_error_and_is_started_again():

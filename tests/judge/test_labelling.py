@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -78,6 +78,7 @@ class Planned:
 
     cases: tuple
     arms: dict
+    max_steps: int | None = None
 
 
 def plan(prompt, number=6):
@@ -132,6 +133,11 @@ async def test_answers_of_both_versions_come_in_an_order_that_the_seed_fixes():
     assert [one.id for one in first.answers] != [one.id for one in other.answers]
     assert {one.output[:3] for one in first.answers} == {"old", "new"}
     assert not any(word in one.model_dump_json(exclude={"output"}) for one in first.answers for word in ("old", "new"))
+
+
+def test_a_conversation_is_not_sampled_as_if_its_first_step_were_the_answer():
+    with pytest.raises(UsageError, match="can't be sampled"):
+        drawn([replace(plan("old"), max_steps=10)], 1)
 
 
 async def test_stored_answers_cost_no_call_and_graded_ones_do_not_come_again():

@@ -98,6 +98,8 @@ def test_grades_checks_and_the_reason_follow_the_answers():
 def test_a_reason_that_repeats_the_answers_is_left_out():
     said = {"expected": "billing", "baseline": (answer("billing"),), "candidate": (answer("refunds", 0.0),)}
     assert "Why" not in block(**said, reason="expected billing, said refunds")
+    said["candidate"] = (answer("refunds, read in “Refunds, I say”", 0.0),)
+    assert "Why" not in block(**said, reason="expected billing, said refunds")
     assert "<b>Why</b> the answer is forbidden" in block(**said, reason="the answer is forbidden")
 
 

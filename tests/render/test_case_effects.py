@@ -57,6 +57,27 @@ def test_a_text_is_kept_with_its_lines_and_a_label_as_it_was_read():
     assert effect(said, use_case="classification").baseline[0].text == "Subject: Hi Dear…"
 
 
+@pytest.mark.parametrize(
+    ("said", "value", "shown"),
+    [
+        ("Billing", 0, "billing"),
+        ("Sure!\n\nCategory: **billing**", 0, "billing, read in “Sure! Category: **billing**”"),
+        ("They were charged. " * 90 + "Billing", 0, "billing, read in “[…] " + "They were charged. " * 8 + "Billing”"),
+        ("Category: billing", 1, "billing"),
+    ],
+)
+def test_a_label_that_lost_points_stands_beside_the_answer_that_it_was_read_in(said, value, shown):
+    label = Score(metric="label", value=value, answer="billing")
+    outcomes = [
+        outcome(arm, said, value).model_copy(update={"scores": (label,)}) for arm in (Arm.BASELINE, Arm.CANDIDATE)
+    ]
+    case = TestCase(id="c", inputs={"q": "?"}, expected="refunds")
+    (made,) = case_effects(
+        [case], [REGRESSED], outcomes, metric="label", metrics=(), added=[False], use_case="classification", tests=None
+    )
+    assert made.candidate[0].text == shown
+
+
 def test_only_the_pair_of_a_case_that_changed_is_kept_at_length():
     said = [outcome(Arm.BASELINE, "b" * 9_000, 1)] + [
         outcome(Arm.CANDIDATE, str(n) * 9_000, value, repetition=n) for n, value in enumerate((0.5, 0, 0.5))

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from engine.records.case_texts import MOST_ANSWERS, TEXT, case_texts
+from schemas.conversations import Step, Trajectory
 from schemas.outcomes import Arm, Cell, CompletionError, ErrorKind, EvaluatorFailure, Outcome, Score
 from schemas.testsets import TestCase
 from tests.run.laboratory import completion
@@ -17,6 +18,13 @@ PLAN = SimpleNamespace(
 
 def outcome(arm, repetition, result, *scores):
     return Outcome(cell=Cell(case=0, arm=arm, repetition=repetition), result=result, scores=scores)
+
+
+def test_an_agents_answer_is_its_conversation():
+    steps = (Step(text="Which order?", user="1042"), Step(text="It is lost."))
+    said = completion("It is lost.", trajectory=Trajectory(steps=steps))
+    (found,) = case_texts(PLAN, [outcome(Arm.CANDIDATE, 0, said)])
+    assert found.answers[0].text == "1. “Which order?” · user: “1042”\n2. “It is lost.”"
 
 
 def test_texts_are_whole_within_bounds_and_grades_have_their_reasons():

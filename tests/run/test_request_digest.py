@@ -5,6 +5,7 @@ import pytest
 from engine.planning.plan import ArmSource, request_of
 from evaluators.judging import judge_request
 from schemas.config import ModelConfig
+from schemas.conversations import Step
 from schemas.pricing import Price
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Request
 
@@ -21,6 +22,7 @@ MODEL = {
 REQUEST = {
     "provider": "anthropic", "origin": "https://llm.example.com/v1", "api": "responses", "model": "other",
     "messages": (Message(role="system", content="Sort."),), "parameters": Parameters(seed=1),
+    "steps": (Step(text="Which one?", user="The first."),),
 }  # fmt: skip
 NO_PART_OF_THE_QUESTION = {"api_key_env": "OTHER_KEY", "price": Price(input=1, output=2)}
 SORT = (Message(role="user", content="Sort."),)

@@ -11,7 +11,7 @@ from action.cli.declarations.root import app, exit_with, tests_app
 from action.cli.options import Base, Colour, Head, Lineages, ListFormat, Printed, Repo, SchemaName, Worktree
 
 
-@app.command()
+@app.command(epilog="Exit codes: 0 planned; 2 wrong usage or configuration; 3 a prompt can't be measured.")
 def plan(
     *,
     repo: Repo = Path(),

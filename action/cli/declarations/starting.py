@@ -66,7 +66,7 @@ def demo(
     ] = None,
     color: Colour = None,
 ) -> None:
-    """Build six pull requests in a real repository and give each its verdict. No API key, no network."""
+    """Build seven pull requests in a real repository and give each its verdict. No API key, no network."""
     from action.cli.demo import demo as run
 
     exit_with(run(output, color=color))

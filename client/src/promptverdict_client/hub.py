@@ -96,7 +96,7 @@ def _body(response: httpx.Response) -> bytes:
 
 def _refused(response: httpx.Response) -> HubError:
     status = response.status_code
-    if response.is_redirect:
+    if response.has_redirect_location:
         return HubError(f"it redirects ({status}), which is not followed: set hub= to the final address")
     hint = f" ({HINTS[status]})" if status in HINTS else ""
     return HubError(f"it answers {status}{hint}", _retry_after(response.headers.get("retry-after", "")))
