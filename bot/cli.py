@@ -86,6 +86,13 @@ def setup(
     port: Annotated[
         int, typer.Option("--port", help="The port of the local page (default: any).", show_default=False)
     ] = 0,
+    pull_requests: Annotated[
+        bool,
+        typer.Option(
+            "--pull-requests",
+            help="Let people open pull requests from the pages, in their own name: the App asks for contents: write.",
+        ),
+    ] = False,
 ) -> None:
     """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
@@ -103,6 +110,7 @@ def setup(
             folder=output,
             server_url=github.rstrip("/"),
             port=port,
+            opens_pull_requests=pull_requests,
             proxy=os.environ.get(PROXY) or None,
             ca_bundle=os.environ.get(CA_BUNDLE) or None,
         ),

@@ -205,6 +205,8 @@ class LocalSettings(Value):
     """The settings of pages on loopback: only where the records are."""
 
     database_url: str = Field(repr=False)
+    data: Path | None
+    """The data folder; ``None`` if the records are in the database that ``DATABASE_URL`` names."""
     host: str
     port: int
     server_url: str
@@ -221,8 +223,10 @@ def read_local_settings(variables: Mapping[str, str]) -> LocalSettings:
         )
     api_url = read.https_url(read.text_of(variables, names.API_URL) or PUBLIC_API, names.API_URL)
     given = read.secret_of(variables, names.DATABASE_URL.name)
+    data = None if given else read.data_folder(variables)
     return LocalSettings(
-        database_url=read.database_url(given or f"sqlite:///{read.data_folder(variables) / 'bot.sqlite3'}"),
+        database_url=read.database_url(given or f"sqlite:///{data}/bot.sqlite3"),
+        data=data,
         host=host,
         port=read.number(variables, names.PORT, 8080, 0, 65_535),
         server_url=read.https_url(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -82,13 +81,24 @@ def facts_of(settings: Settings) -> Facts:
     """Returns what pages show of the operator's settings. No secret is among them."""
     caps = settings.caps
     rows = (
-        ("Cap of a run", usd(caps.run), names.RUN_USD.name),
-        ("Cap of a repository and day", usd(caps.repository), names.REPOSITORY_USD.name),
-        ("Cap of a day", usd(caps.day), names.DAY_USD.name),
-        ("Texts are kept for", f"{settings.keep_texts_days} days", names.KEEP_TEXTS.name),
-        ("Pull requests measured at once", str(settings.concurrency), names.RUNS.name),
+        ("Cap of a run", usd(caps.run), _source(names.RUN_USD, caps.run)),
+        ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
+        ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
+        ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
+        ("Pull requests measured at once", str(settings.concurrency), _source(names.RUNS, settings.concurrency)),
     )
-    return Facts(settings.server_url, caps.repository, caps.day, rows)
+    return Facts(
+        settings.server_url,
+        run_usd=caps.run,
+        repository_usd=caps.repository,
+        day_usd=caps.day,
+        public_url=settings.site.public_url if settings.site else None,
+        rows=rows,
+    )
+
+
+def _source(variable: names.Variable, value: object) -> str:
+    return f"{variable.name}, default" if variable.default.strip("`") == str(value) else variable.name
 
 
 def serve_local(settings: LocalSettings, stream: TextIO) -> bool:
@@ -99,6 +109,13 @@ def serve_local(settings: LocalSettings, stream: TextIO) -> bool:
     from bot.telemetry.logs import start_logs
 
     start_logs(stream, ())
+    # Nothing is created there: it may be the wrong folder.
+    if settings.data is not None and not (settings.data / "bot.sqlite3").exists():
+        raise UsageError(
+            f"{settings.data} holds no records of a bot",
+            where=names.DATA.name,
+            hint=f"set {names.DATA.name} to the bot's data folder, or {names.DATABASE_URL.name} to its database",
+        )
     listening = listen(settings.host, settings.port)
     records = Records(settings.database_url)
     try:
@@ -127,10 +144,11 @@ def export(scorecards: Sequence[Path], folder: Path, full_name: str, server_url:
             runs = keep_scorecards(records, scorecards, full_name)
             if not runs:
                 raise UsageError("no scorecard.json found", hint="name one, or a folder that has some")
-            pages = Export(records, folder, server_url, datetime.now(UTC)).write()
+            # As of the newest run: pages about old runs must not say that nothing happened lately.
+            pages = Export(records, folder, server_url, runs[-1]).write()
         finally:
             records.close()
-    stream.write(f"{plural(pages, 'page')} about {plural(runs, 'run')}: {folder / 'index.html'}\n")
+    stream.write(f"{plural(pages, 'page')} about {plural(len(runs), 'run')}: {folder / 'index.html'}\n")
 
 
 async def _until_stopped(app: FastAPI, listening: socket.socket) -> None:

@@ -97,7 +97,12 @@ class Worker:
         )
         steps = StepsByKind(
             records,
-            {RunKind.PULL_REQUEST: execution, RunKind.QUEUE: execution, RunKind.PROMOTION: self._promotions},
+            {
+                RunKind.PULL_REQUEST: execution,
+                RunKind.QUEUE: execution,
+                RunKind.EXPERIMENT: execution,
+                RunKind.PROMOTION: self._promotions,
+            },
         )
         self.run_queue = RunQueue(
             settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=steps

@@ -238,6 +238,8 @@ class HostedApp(Value):
     permissions: dict[str, str]
     events: tuple[str, ...]
     url: str
+    client_id: str | None = None
+    """``None`` on an Enterprise Server that doesn't say."""
 
     @property
     def login(self) -> str:

@@ -84,6 +84,7 @@ class GitHubApp:
             permissions=answers.words(row.get("permissions")),
             events=answers.texts(row.get("events")),
             url=answers.optional(row, "html_url") or "",
+            client_id=answers.optional(row, "client_id"),
         )
 
     @property
@@ -177,6 +178,11 @@ class GitHubApp:
         if permissions:
             body["permissions"] = dict(permissions)
         answer = an_object(self._calls.put("POST", f"/app/installations/{installation}/access_tokens", body))
+        granted = answers.words(answer.get("permissions") or {})
+        if not permissions and granted.get("contents") == "write":
+            # An account may grant it for people who open pull requests from the pages, with tokens of their own. The
+            # bot itself never writes contents.
+            return self._ask((installation, repository, tuple({**granted, "contents": "read"}.items())))
         return text(answer, "token"), answers.moment(answer, "expires_at").timestamp()
 
 

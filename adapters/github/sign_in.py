@@ -5,11 +5,10 @@ docs.github.com: “Generating a user access token for a GitHub App”, “Refre
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic import JsonValue
 
@@ -17,6 +16,7 @@ from adapters.github import answers
 from adapters.github.answers import an_object
 from adapters.github.calls import Calls
 from adapters.github.host import PUBLIC_API
+from adapters.github.proposals import Proposals, content_of, contents, is_safe
 from adapters.github.refusals import TokenHints
 from adapters.github.transport import TIMEOUT_S, new_session
 from schemas.errors import HostError, HostUnavailable, NotFound
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from requests import Session
+
+    from adapters.github.answers import Json
 
 DEADLINE_S = 6.0
 """Seconds for one question. A reader waits for it."""
@@ -43,6 +45,14 @@ class UserTokens(NamedTuple):
     access: str
     refresh: str | None
     expires_at: float | None
+
+
+class Held(NamedTuple):
+    """What a person may do in a repository, and its present name."""
+
+    level: str | None
+    """The highest of admin, maintain, push, triage and pull."""
+    full_name: str
 
 
 class GitHubSignIn:
@@ -96,7 +106,28 @@ class GitHubSignIn:
             sleep=self._sleep,
         )  # fmt: skip
 
+    def refusal(self, callback: str) -> str:
+        """Returns the error, as OAuth names it, with which GitHub answers a code that can't be right.
+
+        It tells whether client id, client secret and callback are known. Raises HostUnavailable.
+        """
+        found = self._answer({"code": "0" * 20, "redirect_uri": callback})
+        return answers.optional(found, "error") or "" if found is not None else ""
+
     def _ask(self, form: Mapping[str, str]) -> UserTokens:
+        found = self._answer(form)
+        # GitHub answers 200 for a refusal too, with the reason under `error`.
+        if found is None or not _is_token(found.get("access_token")):
+            raise SignInRefused("GitHub gave no token for this sign-in", hint="sign in again")
+        lasts, refresh = found.get("expires_in"), found.get("refresh_token")
+        return UserTokens(
+            access=str(found["access_token"]),
+            refresh=refresh if isinstance(refresh, str) and _is_token(refresh) else None,
+            expires_at=self._clock() + lasts if isinstance(lasts, int) else None,
+        )
+
+    def _answer(self, form: Mapping[str, str]) -> Json | None:
+        """Asks for tokens. Returns ``None`` for anything but an object."""
         import requests
 
         secret = {"client_id": self._client_id, "client_secret": self._client_secret}
@@ -117,15 +148,7 @@ class GitHubSignIn:
             found: JsonValue = answer.json()
         except ValueError:
             found = None
-        # GitHub answers 200 for a refusal too, with the reason under `error`.
-        if answer.status_code != 200 or not isinstance(found, dict) or not _is_token(found.get("access_token")):
-            raise SignInRefused("GitHub gave no token for this sign-in", hint="sign in again")
-        lasts, refresh = found.get("expires_in"), found.get("refresh_token")
-        return UserTokens(
-            access=str(found["access_token"]),
-            refresh=refresh if isinstance(refresh, str) and _is_token(refresh) else None,
-            expires_at=self._clock() + lasts if isinstance(lasts, int) else None,
-        )
+        return found if answer.status_code == 200 and isinstance(found, dict) else None
 
 
 def _is_token(value: JsonValue) -> bool:
@@ -161,8 +184,8 @@ class Person:
         """Returns the person's login."""
         return answers.text(an_object(self._calls.get("/user")), "login")
 
-    def permission(self, repository_id: int, full_name: str) -> str | None:
-        """Returns the highest of admin, maintain, push, triage and pull; ``None`` for a repository they don't see."""
+    def held(self, repository_id: int, full_name: str) -> Held | None:
+        """Returns what the person may do in a repository; ``None`` for one that they don't see by this name."""
         try:
             row = an_object(self._calls.get(f"/repos/{full_name}"))
         except NotFound:
@@ -171,25 +194,37 @@ class Person:
         if row.get("id") != repository_id:
             return None
         held = row.get("permissions")
-        return next((level for level in LEVELS if isinstance(held, dict) and held.get(level) is True), None)
+        level = next((level for level in LEVELS if isinstance(held, dict) and held.get(level) is True), None)
+        return Held(level, answers.text(row, "full_name"))
 
-    def repositories(self) -> frozenset[int]:
-        """Returns the repositories with the App that the person may read."""
-        found: set[int] = set()
+    def repositories(self) -> dict[int, str]:
+        """Returns the names of the repositories with the App that the person may read, by id."""
+        found: dict[int, str] = {}
         for row in self._calls.pages("/user/installations", "installations"):
-            number = answers.number(an_object(row), "id")
-            rows = self._calls.pages(f"/user/installations/{number}/repositories", "repositories")
-            found |= {answers.number(an_object(one), "id") for one in rows}
-        return frozenset(found)
+            found |= self.repositories_of(answers.number(an_object(row), "id"))
+        return found
+
+    def repositories_of(self, installation_id: int) -> dict[int, str]:
+        """Returns those of one installation; none for one that the person has no access to."""
+        try:
+            rows = self._calls.pages(f"/user/installations/{installation_id}/repositories", "repositories")
+        except NotFound:
+            return {}
+        return {answers.number(row, "id"): answers.text(row, "full_name") for row in map(an_object, rows)}
 
     def file(self, full_name: str, path: str, commit: str) -> bytes | None:
         """Returns a file of a commit; ``None`` for one that isn't there, is no regular file, or has over a megabyte."""
-        # The path comes from a repository: it must not lead to another address.
-        if any(part in ("", ".", "..") for part in path.split("/")):
-            return None
-        try:
-            row = self._calls.get(f"/repos/{full_name}/contents/{quote(path)}", ref=commit)
-        except NotFound:
-            return None
-        content = row.get("content") if isinstance(row, dict) and row.get("encoding") == "base64" else None
-        return base64.b64decode(content) if isinstance(content, str) else None
+        return content_of(contents(self._calls, f"/repos/{full_name}", path, commit)) if is_safe(path) else None
+
+    def may_propose(self, installation_id: int) -> bool:
+        """Returns whether an installation lets the App's people write contents and open pull requests."""
+        for row in self._calls.pages("/user/installations", "installations"):
+            one = an_object(row)
+            if one.get("id") == installation_id:
+                granted = answers.words(one.get("permissions") or {})
+                return all(granted.get(name) == "write" for name in ("contents", "pull_requests"))
+        return False
+
+    def proposals(self, full_name: str) -> Proposals:
+        """Returns a repository in which the person may open pull requests."""
+        return Proposals(self._calls, full_name)

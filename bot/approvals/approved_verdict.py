@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.store.values import APPROVE, AuditEntry, KeptVerdict
+from bot.store.values import APPROVE, REVIEW, AuditEntry, KeptVerdict
 from engine.approvals.acceptance import (
     clearance,
     cleared,
     may_be_cleared,
+    moment,
     not_overridable,
     shows_as_much,
     standing_override,
@@ -22,6 +23,10 @@ from engine.approvals.acceptance import (
 from engine.gate.verdict import SEVERITY
 from schemas.host import Authorship, Review, Sha
 from schemas.scorecard import Clearance, Scorecard
+from schemas.verdicts import VerdictStatus
+
+LONGEST = 1_000
+"""Characters of an audit entry's reason."""
 
 
 class ApprovalRecords(Protocol):
@@ -115,6 +120,29 @@ def to_clearance(entry: AuditEntry) -> Clearance:
         content_digest=entry.content_digest or "",
         reason=entry.reason or "(the reason was removed with the installation)",
         expires_at=iso(entry.expires_at) if entry.expires_at else None,
+    )
+
+
+def review_entry(kept: KeptVerdict, by: Clearance | None) -> AuditEntry | None:
+    """Returns the audit entry about a review that clears a verdict: who, when, and what it accepts.
+
+    Returns ``None`` without a clearance, and for an override, which its command has logged.
+    """
+    if by is None or by.reason is not None or kept.run.number is None:
+        return None
+    reasons = (*kept.scorecard.reasons, *(one for card in kept.scorecard.lineages for one in card.reasons))
+    accepted = dict.fromkeys(one.sentence for one in reasons if one.status is VerdictStatus.NEEDS_REVIEW)
+    return AuditEntry(
+        repository_id=kept.run.repository_id,
+        number=kept.run.number,
+        by=by.by,
+        role="write",
+        action=REVIEW,
+        reason=" ".join(accepted)[:LONGEST],
+        head_sha=by.commit,
+        content_digest=by.content_digest,
+        at=moment(by.at),
+        url=by.url,
     )
 
 

@@ -42,6 +42,8 @@ class Patch(Value):
     case: str
     """The id of the case that is marked or added."""
     text: str
+    content: bytes
+    """The whole file afterwards."""
 
 
 class NoPatch(Value):
@@ -193,7 +195,7 @@ def _patch(
         return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
     if [_content(one) for one in after.cases] != [_content(one) for one in wanted]:
         return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
-    return Patch(path=path, case=case, text=unified(path, old, new))
+    return Patch(path=path, case=case, text=unified(path, old, new), content=new.encode())
 
 
 def _content(case: TestCase) -> dict[str, JsonValue]:

@@ -149,7 +149,8 @@ class HubManaging:
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
         repo = self._records.repository_named(named)
         person = self._person(token)
-        level = person.permission(repo.repository_id, repo.full_name) if repo else None
+        held = person.held(repo.repository_id, repo.full_name) if repo else None
+        level = held.level if held else None
         role = LEVELS.get(level or "", Role.NONE)
         if repo is None or role is Role.NONE:
             raise Refusal(404, f"there is no repository {named[:200]} here, or your token can't see it", "check both")

@@ -21,6 +21,8 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 """The least that works. Without ``issues`` GitHub refuses to register an App for ``issue_comment``."""
+PROPOSING = {"contents": "write"}
+"""What people need beside, to open pull requests from the pages. The bot's own tokens never have it."""
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
 """The events to subscribe to. Every App receives those of installations and pings."""
 LEVELS = ("none", "read", "write", "admin")
@@ -38,6 +40,13 @@ class AppRegistration(Value):
     """Where GitHub reaches the bot: ``https://HOST/webhook``."""
     redirect_url: str
     """Where GitHub sends the browser afterwards, with the code."""
+    opens_pull_requests: bool = False
+    """Whether people may open pull requests from the pages."""
+
+    @property
+    def permissions(self) -> dict[str, str]:
+        """What the App asks for."""
+        return PERMISSIONS | (PROPOSING if self.opens_pull_requests else {})
 
 
 def manifest(registration: AppRegistration) -> dict[str, JsonValue]:
@@ -51,7 +60,7 @@ def manifest(registration: AppRegistration) -> dict[str, JsonValue]:
         "redirect_url": registration.redirect_url,
         "callback_urls": [site + CALLBACK],
         "public": False,
-        "default_permissions": dict(PERMISSIONS),
+        "default_permissions": dict(registration.permissions),
         "default_events": list(EVENTS),
     }
 
@@ -79,12 +88,10 @@ def ruleset(app_id: int) -> dict[str, JsonValue]:
     }
 
 
-def missing_permissions(granted: dict[str, str]) -> tuple[str, ...]:
+def missing_permissions(granted: dict[str, str], wanted: dict[str, str] = PERMISSIONS) -> tuple[str, ...]:
     """Returns the permissions that are missing in ``granted``, such as ``checks: write``."""
     return tuple(
-        f"{name}: {level}"
-        for name, level in PERMISSIONS.items()
-        if _rank(granted.get(name, "none")) < LEVELS.index(level)
+        f"{name}: {level}" for name, level in wanted.items() if _rank(granted.get(name, "none")) < LEVELS.index(level)
     )
 
 

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import JsonValue
 
-from bot.operations.app_manifest import LONGEST_NAME, PERMISSIONS, AppRegistration, manifest, ruleset, site_of
+from bot.operations.app_manifest import LONGEST_NAME, AppRegistration, manifest, ruleset, site_of
 from bot.variables import (
     API_URL,
     APP_ID,
@@ -55,6 +55,7 @@ class AppSetup(Value):
     server_url: str = PUBLIC_SERVER
     port: int = 0
     """The port of the local page; 0 for any free one."""
+    opens_pull_requests: bool = False
     proxy: str | None = None
     ca_bundle: str | None = None
 
@@ -68,7 +69,7 @@ def setup(plan: AppSetup, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
     folder = _empty_places(plan.folder)
     page = RegistrationPage(plan)
     try:
-        stream.write(_before(plan, page.address))
+        stream.write(_before(plan, page))
         stream.flush()
         code = page.wait(wait_s)
     finally:
@@ -208,8 +209,13 @@ class RegistrationPage:
         self.server_url = plan.server_url
         account = f"/organizations/{quote(plan.organization)}" if plan.organization else ""
         self.target = f"{plan.server_url}{account}/settings/apps/new?state={self.state}"
-        asked = AppRegistration(name=plan.name, webhook_url=plan.webhook_url, redirect_url=f"{self.address}made")
-        self.manifest = json.dumps(manifest(asked))
+        self.registration = AppRegistration(
+            name=plan.name,
+            webhook_url=plan.webhook_url,
+            redirect_url=f"{self.address}made",
+            opens_pull_requests=plan.opens_pull_requests,
+        )
+        self.manifest = json.dumps(manifest(self.registration))
 
     def wait(self, seconds: float) -> str:
         """Waits for the code from GitHub. Raises UsageError after ``seconds``."""
@@ -276,9 +282,10 @@ def _handler(page: RegistrationPage) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _before(plan: AppSetup, address: str) -> str:
+def _before(plan: AppSetup, page: RegistrationPage) -> str:
+    address = page.address
     port = urlsplit(address).port
-    asked = ", ".join(f"{name}: {level}" for name, level in PERMISSIONS.items())
+    asked = ", ".join(f"{name}: {level}" for name, level in page.registration.permissions.items())
     return (
         f"1. Open {address} in a browser and press the button.\n"
         f"   (From another machine: ssh -L {port}:{LOOPBACK}:{port} here, then open the same address.)\n"

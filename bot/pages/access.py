@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from adapters.github.proposals import DefaultFile, Proposal, ProposedPullRequest
     from bot.store.values import RepositoryRef
 
 
@@ -22,6 +23,18 @@ class Role(IntEnum):
     READ = 1
     WRITE = 2
     MAINTAIN = 3
+
+
+class Proposer(Protocol):
+    """Opens pull requests of one repository in a person's name. Methods block. Raise HostError and SignedOut."""
+
+    def file(self, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch; ``None`` if there is none."""
+        ...
+
+    def open(self, file: DefaultFile, wanted: Proposal) -> ProposedPullRequest:
+        """Opens the pull request, or finds the one that the same proposal opened before."""
+        ...
 
 
 class Visitor(Protocol):
@@ -44,6 +57,16 @@ class Visitor(Protocol):
         """Returns a file of a commit as the reader sees it; ``None`` if there is none. Blocks. Raises HostError."""
         ...
 
+    def default_file(self, repo: RepositoryRef, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch as the reader sees it; ``None`` if there is none. Blocks. Raises
+        HostError and SignedOut."""
+        ...
+
+    def proposer(self, repo: RepositoryRef) -> Proposer | None:
+        """Returns what opens pull requests; ``None`` for a reader without write access, or if the App may not write
+        contents. Blocks. Raises HostError and SignedOut."""
+        ...
+
 
 class LocalVisitor:
     """``Visitor`` of a site on loopback. Users of this machine can read its database anyway."""
@@ -58,4 +81,10 @@ class LocalVisitor:
         """Returns ``None``: all."""
 
     def file(self, repo: RepositoryRef, path: str, commit: str) -> None:
+        """Returns ``None``: a local reader has no GitHub token."""
+
+    def default_file(self, repo: RepositoryRef, path: str) -> None:
+        """Returns ``None``: a local reader has no GitHub token."""
+
+    def proposer(self, repo: RepositoryRef) -> None:
         """Returns ``None``: a local reader has no GitHub token."""

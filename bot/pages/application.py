@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from fastapi import Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 
 from bot.pages.access import LocalVisitor, SignedOut
 from bot.pages.context import Facts, Page, Site
@@ -40,6 +42,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
+PROGRAMS = ("/api/", "/webhook")
+"""Addresses for programs, which get JSON."""
 NOT_FOUND = "There is no such page, or you have no access to it."
 
 log = logger("pages")
@@ -109,6 +113,8 @@ class Pages:
                 app.add_route(route.path, partial(self._sent, route), methods=["POST"], include_in_schema=False)
         app.add_route(f"/static/{stylesheet_name()}", self._style, methods=["GET"], include_in_schema=False)
         app.add_route("/static/icon.svg", self._icon, methods=["GET"], include_in_schema=False)
+        for status in (404, 405):
+            app.add_exception_handler(status, self._unknown)
 
     async def _endpoint(self, route: PageRoute, request: Request) -> Response:
         return await anyio.to_thread.run_sync(self._answer, route, request, limiter=self.threads)
@@ -161,7 +167,19 @@ class Pages:
 
     def _html(self, status: int, made: Page, site: Site) -> Response:
         text = page(made.template, title=made.title, crumbs=made.crumbs, site=site, **made.values)
-        return Response(text, status, headers=HEADERS, media_type="text/html")
+        headers = HEADERS | ({} if made.refresh_s is None else {"refresh": str(made.refresh_s)})
+        return Response(text, status, headers=headers, media_type="text/html")
+
+    async def _unknown(self, request: Request, error: Exception) -> Response:
+        """Answers a browser with a page, and programs as FastAPI does."""
+        assert isinstance(error, HTTPException)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page or request.url.path.startswith(PROGRAMS):
+            return await http_exception_handler(request, error)
+        refused = self._access.refusal(request)
+        if refused is not None:
+            return Response(f"{refused}\n", 403, headers=HEADERS, media_type="text/plain")
+        return self._message(error.status_code, "Not found", NOT_FOUND)
 
     async def _style(self, request: Request) -> Response:  # noqa: ARG002
         kept = HEADERS | {"cache-control": "public, max-age=31536000, immutable"}

@@ -39,8 +39,12 @@ class Facts:
 
     server_url: str
     """GitHub, for links."""
+    run_usd: Decimal | None = None
+    """The operator's caps."""
     repository_usd: Decimal | None = None
     day_usd: Decimal | None = None
+    public_url: str | None = None
+    """This site, for links from GitHub; ``None`` for a local one."""
     rows: tuple[tuple[str, str, str], ...] = ()
     """The operator's settings: name, value, where it comes from."""
 
@@ -90,3 +94,5 @@ class Page:
     title: str
     values: Mapping[str, object]
     crumbs: tuple[Crumb, ...] = ()
+    refresh_s: int | None = None
+    """Seconds after which a browser loads it again; ``None``: never."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MOST_FILES = 20_000
 LARGEST_SCORECARD = 256 * 1024 * 1024
 PLAIN = re.compile("[A-Za-z0-9/_-]{1,200}")
+LIST = "prompt-verdict-pages.txt"
+"""Names what an export wrote. A later one with other runs must leave no page of these behind."""
+OURS = re.compile(r"[A-Za-z0-9_-]{1,250}\.html|static/[a-z0-9-]{1,60}\.(?:css|svg)")
 LINK = re.compile(' href="(/[^"]*)"')
 """Addresses in pages are ours, and encoded, so that a text can't look like one."""
 FILTERS = {"result", "slice", "failing", "expected", "baseline_said", "candidate_said", "kind"}
@@ -46,7 +49,11 @@ class Export:
         self._routes = [(compile_path(route.path), route) for route in ROUTES]
 
     def write(self) -> int:
-        """Writes everything and returns the number of pages."""
+        """Writes everything, removes what only an earlier export wrote, and returns the number of pages.
+
+        Raises UsageError for a folder with another site.
+        """
+        earlier = self._earlier()
         static = self._folder / "static"
         static.mkdir(parents=True, exist_ok=True)
         (static / stylesheet_name()).write_text(stylesheet(), encoding="utf-8")
@@ -64,7 +71,25 @@ class Export:
                     waiting.append(other)
             text = LINK.sub(lambda one: _local(one[1], made), text)
             (self._folder / _file(address)).write_text(text, encoding="utf-8")
+        names = {*map(_file, made), f"static/{stylesheet_name()}", "static/icon.svg"}
+        for name in earlier - names:
+            (self._folder / name).unlink(missing_ok=True)
+        (self._folder / LIST).write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
         return len(made)
+
+    def _earlier(self) -> set[str]:
+        """Returns the files of an earlier export. The folder may hold other files, which stay."""
+        try:
+            lines = (self._folder / LIST).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            lines = []
+        if not lines and (self._folder / "index.html").exists():
+            raise UsageError(
+                f"{self._folder} already has an index.html of something else",
+                where="--output",
+                hint="name another folder, or empty it",
+            )
+        return {name for name in lines if OURS.fullmatch(name)}
 
     def _page(self, address: str) -> Page | None:
         parts = urlsplit(address)
@@ -102,10 +127,11 @@ def _file(address: str) -> str:
     return f"{name}-{digest}.html" if parts.query else f"{name}.html"
 
 
-def keep_scorecards(records: Records, paths: Iterable[Path], full_name: str) -> int:
+def keep_scorecards(records: Records, paths: Iterable[Path], full_name: str) -> list[datetime]:
     """Stores scorecards of the Action as runs of one repository, in the order of the files' dates.
 
-    ``paths`` are ``scorecard.json`` files, or folders with any number of them. Returns how many. Raises UsageError.
+    ``paths`` are ``scorecard.json`` files, or folders with any number of them. Returns those dates. Raises
+    UsageError.
     """
     files = [file for path in paths for file in (sorted(path.rglob("scorecard.json")) if path.is_dir() else [path])]
     dated = sorted(((datetime.fromtimestamp(_modified(file), UTC), file) for file in files), key=lambda one: one[0])
@@ -122,7 +148,7 @@ def keep_scorecards(records: Records, paths: Iterable[Path], full_name: str) -> 
         measured = [Measured(lineage=one.lineage, model=one.model) for one in card.lineages]
         records.keep_verdict(run.id, card, "exported", at=at, measured=measured)
         records.finish(run.id, RunState.DONE, at)
-    return len(dated)
+    return [at for at, _ in dated]
 
 
 def _modified(file: Path) -> float:

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from adapters.github.proposals import DefaultFile, Proposal, Proposals, ProposedPullRequest
     from adapters.github.sign_in import GitHubSignIn, Person
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
     from schemas.ports import Clock
 
 Answer = TypeVar("Answer")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+Cache = dict[tuple[str, int], tuple[Answer, float]]
+"""Answers with the time until which they count."""
 COOKIE = "__Host-verdict"
 """The prefix makes browsers accept it only over https, for all paths, and from this host."""
 LASTS = timedelta(days=7)
@@ -52,8 +53,9 @@ class GitHubAccess:
         self._github = github
         self._clock = clock
         self._lock = threading.Lock()
-        self._rights: dict[tuple[str, int], tuple[Role, float]] = {}
-        self._seen: dict[str, tuple[frozenset[int], float]] = {}
+        self._rights: Cache[Role] = {}
+        self._seen: Cache[frozenset[int]] = {}
+        self._granted: Cache[bool] = {}
 
     def refusal(self, request: Request) -> str | None:  # noqa: ARG002
         """Refuses nothing."""
@@ -122,34 +124,27 @@ class GitHubAccess:
 
     def role(self, session: str, person: Callable[[], Person], repo: RepositoryRef) -> Role:
         """Returns a person's role, at most ``RIGHTS_S`` seconds old."""
-        key, now = (session, repo.repository_id), self._clock.monotonic()
-        role, until = self._rights.get(key, (Role.NONE, 0.0))
-        if now < until:
-            return role
-        held = self._asked(session, lambda: person().permission(repo.repository_id, repo.full_name))
-        role = ROLES.get(held or "", Role.NONE)
-        self._make_room(self._rights, now)
-        self._rights[key] = role, now + RIGHTS_S
-        return role
+        return self._cached(self._rights, (session, repo.repository_id), lambda: self._role(person(), repo))
 
     def repositories(self, session: str, person: Callable[[], Person]) -> frozenset[int]:
         """Returns the repositories that a person sees, at most ``RIGHTS_S`` seconds old."""
-        now = self._clock.monotonic()
-        found, until = self._seen.get(session, (frozenset(), 0.0))
-        if now < until:
-            return found
-        found = self._asked(session, lambda: person().repositories())
-        self._make_room(self._seen, now)
-        self._seen[session] = found, now + RIGHTS_S
-        return found
+        return self._cached(self._seen, (session, 0), lambda: self._renamed(person().repositories()))
+
+    def may_propose(self, session: str, person: Callable[[], Person], repo: RepositoryRef) -> bool:
+        """Returns whether a person may open pull requests through the App, as of ``RIGHTS_S`` seconds ago at most."""
+        if self.role(session, person, repo) < Role.WRITE:
+            return False
+        number = repo.installation_id
+        return self._cached(self._granted, (session, number), lambda: person().may_propose(number))
 
     def file(
         self, session: str, person: Callable[[], Person], repo: RepositoryRef, path: str, commit: str
     ) -> bytes | None:
         """Returns a file as a person sees it."""
-        return self._asked(session, lambda: person().file(repo.full_name, path, commit))
+        return self.asked(session, lambda: person().file(repo.full_name, path, commit))
 
-    def _asked(self, session: str, ask: Callable[[], Answer]) -> Answer:
+    def asked(self, session: str, ask: Callable[[], Answer]) -> Answer:
+        """Returns GitHub's answer. Raises SignedOut, and ends the session, for a token that was revoked."""
         try:
             return ask()
         except TokenUnknown:
@@ -157,10 +152,37 @@ class GitHubAccess:
             self.forget(session)
             raise SignedOut from None
 
-    def _make_room(self, cache: dict[Key, tuple[Value, float]], now: float) -> None:
+    def _cached(self, cache: Cache[Answer], key: tuple[str, int], ask: Callable[[], Answer]) -> Answer:
+        """Returns an answer of at most ``RIGHTS_S`` seconds ago. The key starts with the session."""
+        now = self._clock.monotonic()
+        if key in cache and now < cache[key][1]:
+            return cache[key][0]
+        answer = self.asked(key[0], ask)
         if len(cache) >= MOST_CACHED:
-            for key in [key for key, (_, until) in cache.items() if until <= now] or list(cache)[:100]:
-                cache.pop(key, None)
+            for old in [one for one, (_, until) in cache.items() if until <= now] or list(cache)[:100]:
+                cache.pop(old, None)
+        cache[key] = answer, now + RIGHTS_S
+        return answer
+
+    def _role(self, person: Person, repo: RepositoryRef) -> Role:
+        held = person.held(repo.repository_id, repo.full_name)
+        if held is None:
+            # It may have another name by now, and the event about that may be late.
+            name = person.repositories_of(repo.installation_id).get(repo.repository_id, repo.full_name)
+            held = person.held(repo.repository_id, name) if name != repo.full_name else None
+        if held is None:
+            return Role.NONE
+        self._renamed({repo.repository_id: held.full_name})
+        return ROLES.get(held.level or "", Role.NONE)
+
+    def _renamed(self, names: Mapping[int, str]) -> frozenset[int]:
+        """Takes over the present names of the repositories that the bot knows. Returns the ids."""
+        for known in self._records.known_repositories(names):
+            name = names[known.repository_id]
+            if name != known.full_name:
+                renamed = known.model_copy(update={"full_name": name})
+                self._records.repository(renamed, self._clock.utc())
+        return frozenset(names)
 
     def person(self, tokens: UserTokens) -> Person:
         """Returns GitHub as a person sees it."""
@@ -186,5 +208,29 @@ class Signed:
         """Returns a file as GitHub shows it to this person. Raises SignedOut."""
         return self._access.file(self._session, self._person, repo, path, commit)
 
+    def default_file(self, repo: RepositoryRef, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch as GitHub shows it to this person. Raises SignedOut."""
+        return self._access.asked(self._session, lambda: self._person().proposals(repo.full_name).file(path))
+
+    def proposer(self, repo: RepositoryRef) -> SignedProposer | None:
+        """Returns what opens pull requests in this person's name. Raises SignedOut."""
+        may = self._access.may_propose(self._session, self._person, repo)
+        return SignedProposer(self._access, self._session, self._person().proposals(repo.full_name)) if may else None
+
     def _person(self) -> Person:
         return self._access.person(self._tokens)
+
+
+class SignedProposer:
+    """``Proposer`` with a person's token."""
+
+    def __init__(self, access: GitHubAccess, session: str, proposals: Proposals) -> None:
+        self._access, self._session, self._proposals = access, session, proposals
+
+    def file(self, path: str) -> DefaultFile | None:
+        """Returns a file of the default branch. Raises SignedOut."""
+        return self._access.asked(self._session, lambda: self._proposals.file(path))
+
+    def open(self, file: DefaultFile, wanted: Proposal) -> ProposedPullRequest:
+        """Opens the pull request, or finds the one of before. Raises SignedOut."""
+        return self._access.asked(self._session, lambda: self._proposals.open(file, wanted))

@@ -46,6 +46,8 @@ class Pagemaker:
             repo = self._records.repository_by_id(path["repository"])
             if repo is None or visitor.role(repo) < max(route.role, Role.READ):
                 return None
+            # Asking GitHub may have brought a new name.
+            repo = self._records.repository_by_id(path["repository"]) or repo
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
         given = {**query, **words}
         return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub))

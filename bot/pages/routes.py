@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bot.pages.access import Role
 from bot.pages.views.case import case
 from bot.pages.views.compare import compare
+from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
@@ -47,11 +48,12 @@ ROUTES = (
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
-    PageRoute(f"{CASE}/protect", protect),
+    PageRoute(f"{CASE}/protect", protect, form=True),
     PageRoute(f"{CASE}/add", add, form=True),
     PageRoute(LINEAGE, lineage),
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
+    PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
 )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.approvals.approved_verdict import with_approvals
+from bot.approvals.approved_verdict import review_entry, with_approvals
 from bot.publishing.freshness import Superseded, current, still_open
 from bot.publishing.head_conclusion import HeadConclusion, conclusion_of, head_conclusion
 from bot.publishing.pull_request_comment import PullRequestComments
@@ -254,7 +254,7 @@ class VerdictPublisher:
     def _approved(self, kept: KeptVerdict, author: str | None) -> Scorecard:
         """Returns the verdict with its approvals; without them if they can't be read: never a pass by mistake."""
         try:
-            return with_approvals(
+            card = with_approvals(
                 kept.scorecard,
                 repository_id=kept.run.repository_id,
                 number=kept.run.number,
@@ -269,6 +269,11 @@ class VerdictPublisher:
         except HostError as error:
             log.warning("approvals not readable", run=kept.run.id, why=str(error))
             return kept.scorecard
+        entry = review_entry(kept, card.clearance)
+        # GitHub may lose the review: the log must still say who let this pass.
+        if entry is not None:
+            self._records.audit(entry)
+        return card
 
     def _repository(self, repo: RepositoryRef) -> AppHost:
         return self._app.host(repo.installation_id, repo.full_name)

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bot.runs.experiment_models import on_models
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
-    from bot.store.values import Measured, RepositoryRef
+    from bot.store.values import ExperimentRequest, Measured, RepositoryRef
     from engine.runner.access import Access
     from engine.runner.preparation import Preparation
     from schemas.case_texts import CaseTexts
@@ -60,6 +61,12 @@ class Evaluation(Protocol):
 
     def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> Preparation[Evaluated]:
         """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    def prepare_experiment(
+        self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
+    ) -> Preparation[Evaluated]:
+        """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
         ...
 
     def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
@@ -131,6 +138,18 @@ class LiveEvaluation:
     def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
         """Plans changes that were found in another way than between two commits; spends nothing."""
         return self._planned(repo, pull_request, detection, ())
+
+    def prepare_experiment(
+        self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
+    ) -> RunPreparation:
+        """Plans a prompt of one commit on the requested models. Raises as ``prepare``, and ConfigError for a request
+        that the commit doesn't fit."""
+
+        def read(tree: RemoteRepository) -> Detection:
+            tree.fetch(pull_request.commits)
+            return look(tree, pull_request, only=[request.lineage], alone=True)
+
+        return self.plan(repo, pull_request, on_models(self.sources.read(repo, read), request))
 
     def _planned(
         self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, changes: Sequence[TreeChange]

@@ -13,6 +13,7 @@ from bot.publishing.async_publisher import AsyncPublisher
 from bot.publishing.freshness import Superseded
 from bot.publishing.head_conclusion import conclusion_of
 from bot.runs.evaluation import Evaluated
+from bot.runs.experiments import ExperimentSteps
 from bot.store.async_records import AsyncRecords
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from bot.telemetry.health import WAITING
@@ -71,6 +72,7 @@ class Execution:
     ) -> None:
         self._health = health
         self._records = AsyncRecords(records)
+        self._experiments = ExperimentSteps(records, evaluation, clock)
         self._evaluation = evaluation
         self._publisher = AsyncPublisher(publisher)
         self._clock = clock
@@ -84,6 +86,9 @@ class Execution:
         """
         run = await self._records.run(run_id)
         if run is None or not run.state.is_open:
+            return
+        if run.kind is RunKind.EXPERIMENT:
+            await self._experiments.measure(run, _error, BUG)
             return
         # A crash after storing the verdict repeats this step. The stored verdict counts.
         if await self._records.verdict(run_id) is not None:
@@ -115,6 +120,9 @@ class Execution:
         run = await self._records.run(run_id)
         kept = await self._records.verdict(run_id)
         if run is None or kept is None or not run.state.is_open:
+            return
+        if run.kind is RunKind.EXPERIMENT:
+            await self._experiments.end(run)
             return
         async with self._step(run) as step:
             # The pull request is read again: it may have moved on during the measurement.
@@ -172,6 +180,9 @@ class Execution:
 
     async def give_up(self, run: Run, why: str) -> None:
         """Ends a run without a verdict and fails its check, if GitHub accepts that. Raises HostUnavailable."""
+        if run.kind is RunKind.EXPERIMENT:
+            await self._experiments.give_up(run)
+            return
         try:
             await self._publisher.show_failure(run, why)
         except HostUnavailable:

@@ -26,12 +26,16 @@ class AuditRecords:
     _database: Database
 
     def audit(self, entry: AuditEntry) -> bool:
-        """Adds an entry. Returns False if its comment has one already. Raises StoreError for a removed repository."""
+        """Adds an entry. Returns False if its comment, or the same act of a person, has one already.
+
+        Raises StoreError for a removed repository.
+        """
         row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
-            # A command may be handled twice. Its first entry is the one that took effect.
-            if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
+            # A command may be handled twice, and a review is read again and again. The first entry is the one that
+            # took effect.
+            if session.exec(_same(entry)).first() is not None:
                 return False
             session.add(row)
             session.flush()
@@ -92,6 +96,18 @@ def entries(session: Session, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]
     texts = session.exec(select(AuditReasons).where(col(AuditReasons.audit_id).in_([row.id for row in rows])))
     words = {text.audit_id: text for text in texts}
     return [_entry(row, words.get(row.id or 0)) for row in rows]
+
+
+def _same(entry: AuditEntry) -> SelectOfScalar[Audit]:
+    if entry.comment_id is not None:
+        return _of_comment(entry.comment_id)
+    return select(Audit).where(
+        col(Audit.repository_id) == entry.repository_id,
+        col(Audit.number) == entry.number,
+        col(Audit.action) == entry.action,
+        col(Audit.by) == entry.by,
+        col(Audit.at) == entry.at,
+    )
 
 
 def _of_comment(comment_id: int) -> SelectOfScalar[Audit]:

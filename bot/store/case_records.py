@@ -13,7 +13,7 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.page_values import CaseFilter, CaseHistory, CaseRow, KeptCase, SliceCount
-from bot.store.tables import CaseDocuments, CaseResults, Experiments
+from bot.store.tables import CaseDocuments, CaseResults, Experiments, Verdicts
 from engine.scorecard.case_order import needs_look_first
 from schemas.case_texts import CaseTexts
 from schemas.effects import Answer, CaseEffect, CaseOutcome
@@ -37,6 +37,8 @@ HISTORY = {
 }
 """By ``CaseFilter.history``, in the order of ``CaseHistory``."""
 Document = TypeVar("Document", CaseTexts, CaseEffect)
+CaseCounts = dict[str, tuple[int, int, int]]
+"""By case id: runs, failures, uncertain results."""
 
 
 class CaseRecords:
@@ -123,6 +125,7 @@ def _earlier(row: CaseResults) -> Any:
             col(Experiments.lineage_id) == lineage,
             col(CaseResults.case_id) == row.case_id,
             col(Experiments.id) != row.experiment_id,
+            decided(),
         )
         .order_by(col(Experiments.id).desc())
         .limit(10)
@@ -224,9 +227,8 @@ def case_rows(card: LineageCard, texts: Sequence[PackedTexts]) -> list[CaseRows]
     ]
 
 
-def keep_cases(session: Session, experiment: Experiments, rows: Sequence[CaseRows]) -> None:
-    """Stores the cases of an experiment."""
-    before = _counted(session, experiment) if rows else {}
+def keep_cases(session: Session, experiment: Experiments, rows: Sequence[CaseRows], before: CaseCounts) -> None:
+    """Stores cases of an experiment. ``before`` is what ``case_counts_before`` returned."""
     of: dict[str, Any] = {"experiment_id": experiment.id or 0, "repository_id": experiment.repository_id}
     for start in range(0, len(rows), ROWS):
         some = rows[start : start + ROWS]
@@ -234,7 +236,7 @@ def keep_cases(session: Session, experiment: Experiments, rows: Sequence[CaseRow
         session.exec(insert(CaseDocuments), params=[of | row.document for row in some])
 
 
-def _with_history(row: dict[str, Any], before: dict[str, tuple[int, int, int]]) -> dict[str, Any]:
+def _with_history(row: dict[str, Any], before: CaseCounts) -> dict[str, Any]:
     """Returns the row with the counts up to this run."""
     candidate = row["candidate"]
     now = (candidate is not None, candidate is not None and candidate < PASSES, row["result"] == CaseOutcome.FLAKY)
@@ -242,7 +244,12 @@ def _with_history(row: dict[str, Any], before: dict[str, tuple[int, int, int]]) 
     return row | {name: old[n] + now[n] for n, name in enumerate(("runs", "failures", "flaky"))}
 
 
-def _counted(session: Session, experiment: Experiments) -> dict[str, tuple[int, int, int]]:
+def decided() -> ColumnElement[bool]:
+    """Returns the condition that an experiment's run has a verdict: without one, its cases may be half-written."""
+    return select(Verdicts.run_sequence).where(col(Verdicts.run_sequence) == col(Experiments.run_sequence)).exists()
+
+
+def case_counts_before(session: Session, experiment: Experiments) -> CaseCounts:
     """Returns runs, failures and uncertain results of each case up to the last run of this prompt and model."""
     last = (
         select(Experiments.id)
@@ -250,6 +257,7 @@ def _counted(session: Session, experiment: Experiments) -> dict[str, tuple[int, 
             col(Experiments.lineage_id) == experiment.lineage_id,
             col(Experiments.model) == experiment.model,
             col(Experiments.id) != experiment.id,
+            decided(),
             select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists(),
         )
         .order_by(col(Experiments.id).desc())

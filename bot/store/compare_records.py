@@ -58,7 +58,9 @@ class CompareRecords:
             lineage = session.get(Lineages, lineage_id)
             if lineage is None or lineage.repository_id != repository_id:
                 return {}
-            wanted = find_versions(lineage_id, Bounds(limit=len(ids))).where(col(Experiments.id).in_(ids))
+            wanted = find_versions(lineage_id, Bounds(limit=len(ids)), experiments=True).where(
+                col(Experiments.id).in_(ids)
+            )
             rows = version_rows(session, lineage_id, session.execute(wanted).all())
         return {row.experiment_id: row for row in rows}
 

@@ -13,6 +13,8 @@ from bot.store.database import add_once
 from bot.store.tables import Spending
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from bot.store.database import Database
 
 KEPT = timedelta(days=60)
@@ -41,8 +43,17 @@ class SpendingRecords:
                 row.usd += usd
                 session.add(row)
                 session.flush()
-            rows = session.exec(select(Spending).where(col(Spending.day) == name)).all()
             session.exec(delete(Spending).where(col(Spending.day) < (day - KEPT).isoformat()))
-            # Summed here, because amounts are stored as text and SQLite would add them as floats.
-            own = sum((row.usd for row in rows if row.repository_id == repository_id), Decimal(0))
-            return DaySpending(repository=own, everyone=sum((row.usd for row in rows), Decimal(0)))
+            return _spent(session, repository_id, name)
+
+    def spent(self, repository_id: int, day: date) -> DaySpending:
+        """Returns the totals of a day (UTC)."""
+        with self._database.reading() as session:
+            return _spent(session, repository_id, day.isoformat())
+
+
+def _spent(session: Session, repository_id: int, day: str) -> DaySpending:
+    rows = session.exec(select(Spending).where(col(Spending.day) == day)).all()
+    # Summed here, because amounts are stored as text and SQLite would add them as floats.
+    own = sum((row.usd for row in rows if row.repository_id == repository_id), Decimal(0))
+    return DaySpending(repository=own, everyone=sum((row.usd for row in rows), Decimal(0)))

@@ -7,11 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import String, cast, func, or_
 from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.audit import entries
+from bot.store.case_records import decided
 from bot.store.page_records import WITHOUT_DOCUMENTS, run_row
 from bot.store.page_values import RunRow, SmallTestSet, SpentInMonth
 from bot.store.runs import OPEN, with_names
@@ -29,10 +30,19 @@ from bot.store.tables import (
 )
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
 from schemas.effects import EffectResult
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from bot.store.database import Database
 
+BAD = [status.value for status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)]
+_OF_CHANGES = (
+    select(Runs.sequence)
+    .where(col(Runs.sequence) == col(Experiments.run_sequence), col(Runs.kind) != RunKind.EXPERIMENT.value)
+    .exists(),
+    decided(),
+)
+"""Experiments on pages may have few cases by intention."""
 SHOWN = 20
 """Most rows of one list of the home page."""
 
@@ -78,17 +88,21 @@ class HomeRecords:
         return [run_row(run, None) for run in runs]
 
     def failing_runs(self, ids: Collection[int], since: datetime) -> list[RunRow]:
-        """Returns the newest run of each pull request if its verdict doesn't pass, newest first."""
+        """Returns the newest run of each pull request if its verdict isn't good, newest first.
+
+        In mode ``inform``, such a verdict passes all the same.
+        """
         here = (col(Runs.repository_id).in_(list(ids)), col(Runs.kind) == RunKind.PULL_REQUEST.value)
         newest = (
             select(func.max(Runs.sequence))
             .where(*here, col(Runs.opened_at) >= since, col(Runs.state) != RunState.CANCELLED.value)
-            .group_by(col(Runs.repository_id), col(Runs.number))
+            # Runs of the Action have no number here.
+            .group_by(col(Runs.repository_id), func.coalesce(cast(col(Runs.number), String), col(Runs.head_sha)))
         )
         of = (
             select(Runs, Verdicts)
             .join(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
-            .where(col(Runs.sequence).in_(newest), col(Verdicts.passes).is_(False))
+            .where(col(Runs.sequence).in_(newest), or_(col(Verdicts.passes).is_(False), col(Verdicts.status).in_(BAD)))
             .options(*WITHOUT_DOCUMENTS)
             .order_by(col(Runs.sequence).desc())
             .limit(SHOWN)
@@ -124,7 +138,7 @@ class HomeRecords:
         """Returns prompts whose newest experiment had too few cases, the smallest first."""
         newest = (
             select(func.max(Experiments.id))
-            .where(col(Experiments.repository_id).in_(list(ids)))
+            .where(col(Experiments.repository_id).in_(list(ids)), *_OF_CHANGES)
             .group_by(col(Experiments.lineage_id))
         )
         of = (
@@ -152,7 +166,7 @@ class HomeRecords:
         """Returns the run, the id and the model of a prompt's newest experiment with cases."""
         with self._database.reading() as session:
             of = select(Experiments.run_sequence, Experiments.id, Experiments.model).where(
-                col(Experiments.lineage_id) == lineage_id
+                col(Experiments.lineage_id) == lineage_id, *_OF_CHANGES
             )
             of = of.where(select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists())
             found = session.exec(of.order_by(col(Experiments.id).desc()).limit(1)).first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from math import sqrt
 from statistics import mean, variance
@@ -12,9 +13,10 @@ from sqlalchemy import func
 from sqlalchemy import select as columns
 from sqlmodel import col
 
-from bot.store.case_records import PASSES
+from bot.store.case_records import PASSES, decided
 from bot.store.tables import CaseResults, Comparisons, Experiments, Lineages
 from schemas.experiments import ExperimentRecord
+from schemas.gate_config import GateConfig
 
 if TYPE_CHECKING:
     from bot.store.database import Database
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 MOST_MODELS = 20
 
 
+LARGEST_POLICY = 200_000
+"""Characters of a record's start, up to the end of its policy."""
 LARGEST_RECORD = 1_000_000
 """Characters of a record that is read for a page."""
 
@@ -56,6 +60,7 @@ class ModelRecords:
                 col(Lineages.repository_id) == repository_id,
                 col(Experiments.lineage_id) == lineage_id,
                 with_cases.exists(),
+                decided(),
             )
             .group_by(col(Experiments.model))
             .order_by(func.max(col(Experiments.id)).desc())
@@ -69,6 +74,15 @@ class ModelRecords:
                 cases, failures = session.execute(of.where(*here)).one()
                 found.append(ModelCases(experiment, cases, failures))
         return found
+
+    def gate(self, experiment_id: int) -> GateConfig | None:
+        """Returns the policy of an experiment; ``None`` if its record was deleted, or is of another version."""
+        of = columns(func.substr(col(Experiments.record), 1, LARGEST_POLICY)).where(
+            col(Experiments.id) == experiment_id
+        )
+        with self._database.reading() as session:
+            start = session.execute(of).scalar()
+        return gate_of(start) if start else None
 
     def metric_scores(self, ids: Sequence[int]) -> dict[int, dict[str, MetricScore]]:
         """Returns the candidate's mean of every metric beside the overall score, by experiment."""
@@ -89,6 +103,18 @@ class ModelRecords:
             sigma = sigmas.get(experiment, {}).get(metric)
             found.setdefault(experiment, {})[metric] = MetricScore(score, sigma)
         return found
+
+
+def gate_of(start: str) -> GateConfig | None:
+    """Reads the policy from the first characters of a record. The cases come behind it and may have many megabytes."""
+    # Within a text, JSON would escape these quotes.
+    _, found, rest = start.partition(',"gate":')
+    if not found:
+        return None
+    try:
+        return GateConfig.model_validate(json.JSONDecoder().raw_decode(rest)[0])
+    except ValueError:
+        return None
 
 
 def sigmas_of(record: str | None) -> dict[str, float]:

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from bot.store.audit import entries
 from bot.store.case_records import without_cases
+from bot.store.documents import read_text
 from bot.store.page_values import (
     KeptVersion,
     LineagePage,
@@ -36,6 +37,7 @@ from bot.store.tables import (
     TestSetSnapshots,
     Verdicts,
 )
+from bot.store.values import RunKind
 from schemas.scorecard import Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -80,7 +82,8 @@ class PageRecords:
             of = select(Experiments, Lineages).join(Lineages, col(Lineages.id) == col(Experiments.lineage_id))
             of = of.where(col(Experiments.run_sequence) == sequence).order_by(col(Experiments.id))
             of = of.options(without(Experiments.record))
-            experiments = session.exec(of).all()
+            # Without a verdict they may be half-written.
+            experiments = session.exec(of).all() if kept else []
             ids = [experiment.id for experiment, _ in experiments]
             cases = session.exec(select(CaseResults.position).where(col(CaseResults.experiment_id).in_(ids)).limit(1))
             (run,) = with_names(session, [row])
@@ -217,13 +220,16 @@ def _overview(kept: Verdicts | None) -> Scorecard | None:
     if kept is None:
         return None
     try:
-        return without_cases(Scorecard.model_validate_json(kept.overview or kept.scorecard or ""))
+        return without_cases(Scorecard.model_validate_json(kept.overview or read_text(kept.scorecard)))
     except ValidationError:
         return None
 
 
-def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False) -> Any:
-    """Selects experiments of a prompt, newest first, with run, verdict, overall result and whether it was merged."""
+def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False, experiments: bool = False) -> Any:
+    """Selects experiments of a prompt, newest first, with run, verdict, overall result and whether it was merged.
+
+    ``experiments``: also those that a person asked for on a page. They bring no version.
+    """
     later = aliased(Experiments)
     # A version was merged if a run took it as its baseline.
     taken = select(later.id).where(
@@ -242,6 +248,8 @@ def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False) -> A
         # An unchanged prompt is its own baseline: such a run brought no version.
         changed = col(Experiments.baseline_digest).is_distinct_from(col(Experiments.candidate_digest))
         of = of.where(taken.exists(), changed, col(Verdicts.on_default).is_not(False))
+    if not experiments:
+        of = of.where(col(Runs.kind) != RunKind.EXPERIMENT.value)
     if bounds.before is not None:
         of = of.where(col(Experiments.id) < bounds.before)
     of = of.options(without(Experiments.record), *WITHOUT_DOCUMENTS)
@@ -280,6 +288,7 @@ def version_rows(session: Session, lineage_id: int, found: Sequence[Any]) -> lis
             cases=overall.cases if overall else None,
             slices=tuple(slices.get(experiment.id, ())[:SLICES]),
             cost_per_1000=experiment.candidate_per_1000,
+            latency_s=experiment.latency_s,
             version_id=versions.get(experiment.candidate_digest),
         )
         for experiment, run, verdict, overall, merged in found

@@ -123,6 +123,8 @@ class VersionRow(Value):
     cases: int | None
     slices: tuple[SliceScore, ...]
     cost_per_1000: Decimal | None
+    latency_s: float | None
+    """Median."""
     version_id: int | None
     """Its prompt version, if retention hasn't deleted it."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, or_, select
 
 from bot.store.deliveries import WAITING
+from bot.store.runs import OPEN
 from bot.store.tables import (
     CaseDocuments,
     CaseResults,
@@ -19,11 +20,13 @@ from bot.store.tables import (
     Installations,
     Outcomes,
     PromptVersions,
+    Runs,
     Sessions,
     SignIns,
     TestSetSnapshots,
     Verdicts,
 )
+from bot.store.verdicts import discard_experiments
 from schemas.values import Value
 
 if TYPE_CHECKING:
@@ -56,7 +59,16 @@ class RetentionRecords:
         settled = at - timedelta(days=retention.deliveries_days)
         old = at - timedelta(days=retention.texts_days)
         deleted = self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_sessions(at)
-        return deleted + self._delete_texts(old)
+        return deleted + self._delete_abandoned() + self._delete_texts(old)
+
+    def _delete_abandoned(self) -> int:
+        """Deletes cases of runs that ended before their verdict was stored."""
+        here = select(Verdicts).where(col(Verdicts.run_sequence) == col(Runs.sequence))
+        with self._database.reading() as session:
+            of = select(Runs.sequence).where(col(Runs.state).not_in(OPEN), ~here.exists())
+            stored = select(Experiments).where(col(Experiments.run_sequence) == col(Runs.sequence))
+            sequences = session.exec(of.where(stored.exists())).all()
+        return sum(discard_experiments(self._database, one) for one in sequences if one is not None)
 
     def _delete_deliveries(self, before: datetime) -> int:
         ended = (col(Deliveries.state) != WAITING, col(Deliveries.ended_at) < before)

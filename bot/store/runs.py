@@ -10,7 +10,7 @@ from sqlmodel import and_, col, not_, select
 from bot.store.installations import gone, seen
 from bot.store.tables import Repositories
 from bot.store.tables import Runs as Rows
-from bot.store.values import Run, RunKind, RunState
+from bot.store.values import ExperimentRequest, Run, RunKind, RunState
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
@@ -91,6 +91,53 @@ class RunRecords:
                 session.add(newest)
                 session.flush()
             return run_of(newest, repository.name)
+
+    def open_experiment(
+        self, repo: RepositoryRef, head_sha: str, base_ref: str, request: ExperimentRequest, at: datetime
+    ) -> Run:
+        """Returns the run of this request at this commit, or a new one. A worker takes it from here.
+
+        The same request again is the same run, unless that one failed: its answers are stored. Raises StoreError if
+        the App was removed.
+        """
+        document = request.model_dump_json()
+        asked = digest_of(request.model_dump(mode="json", exclude={"by"}))[:16]
+        with self._database.writing() as session:
+            repository = seen(session, repo, at)
+            before = session.exec(
+                select(Rows)
+                .where(
+                    col(Rows.repository_id) == repository.id,
+                    col(Rows.kind) == RunKind.EXPERIMENT.value,
+                    col(Rows.head_sha) == head_sha,
+                    col(Rows.why) == asked,
+                )
+                .order_by(col(Rows.sequence).desc())
+            ).all()
+            if before and before[0].state in (*OPEN, RunState.DONE.value):
+                return run_of(before[0], repository.name)
+            attempt = len(before) + 1
+            row = Rows(
+                id=f"exp:{repository.id}:{RunKind.EXPERIMENT.value}:{head_sha}:{asked}:{attempt}",
+                installation_id=repo.installation_id,
+                repository_id=repository.id,
+                kind=RunKind.EXPERIMENT.value,
+                head_sha=head_sha,
+                base_ref=base_ref,
+                attempt=attempt,
+                why=asked,
+                state=RunState.QUEUED.value,
+                opened_at=at,
+                request=document,
+            )
+            session.add(row)
+            session.flush()
+            return run_of(row, repository.name)
+
+    def note_progress(self, run_id: str, line: str) -> None:
+        """Records how far an experiment is."""
+        with self._database.writing() as session:
+            _row(session, run_id).progress = line
 
     def older_runs(self, run: Run) -> list[Run]:
         """Returns the other open runs of the same pull request (or queued head), which are to be cancelled.
@@ -205,9 +252,9 @@ def with_names(session: Session, rows: Sequence[Rows]) -> list[Run]:
 
 def run_of(row: Rows, repository: str) -> Run:
     """Returns the value of a row."""
-    return Run.model_validate(
-        {name: getattr(row, name) for name in Run.model_fields if name != "repository"} | {"repository": repository}
-    )
+    request = None if row.request is None else ExperimentRequest.model_validate_json(row.request)
+    fields = {name: getattr(row, name) for name in Run.model_fields if name not in ("repository", "request")}
+    return Run.model_validate(fields | {"repository": repository, "request": request})
 
 
 def _row(session: Session, run_id: str) -> Rows:

@@ -101,6 +101,9 @@ class Runs(Table, table=True):
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
     shown_at: datetime | None = Field(default=None, sa_type=Instant)
+    request: str | None = Field(default=None, sa_type=Words)
+    """``ExperimentRequest`` as JSON."""
+    progress: str | None = Field(default=None, sa_type=Words)
 
 
 class Verdicts(Table, table=True):
@@ -117,6 +120,7 @@ class Verdicts(Table, table=True):
     cost_usd: Decimal = Field(sa_type=Money)
     judge_cost_usd: Decimal = Field(sa_type=Money)
     scorecard: str | None = Field(sa_type=Text)
+    """JSON, as ``bot.store.documents`` keeps it."""
     kept_at: datetime = Field(sa_type=Instant)
     overview: str | None = Field(default=None, sa_type=Text)
     """The scorecard without its cases, for pages. ``None`` for runs before pages."""
@@ -194,6 +198,8 @@ class Experiments(Table, table=True):
     candidate_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     record: str | None = Field(default=None, sa_type=Text)
     """The experiment as ``engine.record`` writes it. It can be decided again."""
+    latency_s: float | None = None
+    """The candidate's median latency."""
 
 
 class Comparisons(Table, table=True):

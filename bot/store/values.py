@@ -17,6 +17,8 @@ APPROVE = "approve"
 """The audited action that overrides the verdict of one content."""
 APPROVE_RUN = "approve_run"
 """The audited action that approves a run of a fork's head."""
+REVIEW = "review"
+"""The audited action of an approving review that cleared a verdict."""
 MOST_TRIES = 8
 """After so many failed tries a delivery has failed."""
 
@@ -52,6 +54,8 @@ class RunKind(StrEnum):
     PULL_REQUEST = "pull_request"
     QUEUE = "queue"
     """A merge commit of the merge queue."""
+    EXPERIMENT = "experiment"
+    """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
 
@@ -72,6 +76,16 @@ class RunState(StrEnum):
     def is_open(self) -> bool:
         """Whether the run is unfinished."""
         return self in (RunState.QUEUED, RunState.RUNNING)
+
+
+class ExperimentRequest(Value):
+    """What a person wants to measure: a prompt of the default branch, on models that its configuration names."""
+
+    lineage: str
+    models: tuple[str, ...] = Field(min_length=1)
+    slice: str | None = None
+    """Only the cases of this slice."""
+    by: str
 
 
 class Run(Value):
@@ -103,6 +117,10 @@ class Run(Value):
     ended_at: AwareDatetime | None
     shown_at: AwareDatetime | None
     """When its verdict was first shown on GitHub."""
+    request: ExperimentRequest | None = None
+    """Of an experiment."""
+    progress: str | None = None
+    """The newest line of progress of an experiment."""
 
     @property
     def repo(self) -> RepositoryRef:
@@ -176,7 +194,7 @@ class AuditEntry(Value):
     role: str
     """At that time."""
     action: str
-    """The command, such as ``approve``."""
+    """The command, such as ``approve``, or ``review``."""
     permitted: bool = True
     reason: str = ""
     head_sha: str | None = None

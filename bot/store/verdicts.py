@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlmodel import col, select
 
-from bot.store.case_records import case_rows, keep_cases, without_cases
+from bot.store.case_records import case_counts_before, case_rows, decided, keep_cases, without_cases
+from bot.store.documents import kept_text, read_text
 from bot.store.installations import gone, hold
 from bot.store.runs import with_names
-from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
+from bot.store.tables import (
+    CaseDocuments,
+    CaseResults,
+    Comparisons,
+    Experiments,
+    Lineages,
+    PromptVersions,
+    Runs,
+    TestSetSnapshots,
+    Verdicts,
+)
 from bot.store.values import KeptVerdict, Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
+from schemas.errors import StoreError
 from schemas.experiments import ExperimentRecord
 from schemas.scorecard import Scorecard
 
@@ -23,18 +36,21 @@ if TYPE_CHECKING:
     from sqlmodel import Session
     from sqlmodel.sql.expression import Select
 
+    from bot.store.case_records import CaseRows
     from bot.store.database import Database
     from schemas.effects import Effect
     from schemas.scorecard import LineageCard
 
 
 Document = TypeVar("Document", Scorecard, ExperimentRecord)
+TOGETHER = 1_000
+"""Cases of one transaction."""
 MOST_SHOWN = 100
 """Verdicts of a pull request that can be approved. Older ones can't be approved."""
 
 
 class VerdictRecords:
-    """Every method is one transaction. Raises StoreError."""
+    """Every method is one transaction, except for a verdict with very many cases. Raises StoreError."""
 
     _database: Database
 
@@ -56,23 +72,24 @@ class VerdictRecords:
         Raises StoreError for a removed run.
         """
         made_of = {(one.lineage, one.model): one for one in measured}
-        made = [made_of.get((card.lineage, card.model)) for card in scorecard.lineages]
-        cases = [case_rows(card, of.texts if of else ()) for card, of in zip(scorecard.lineages, made, strict=True)]
-        document, overview = scorecard.model_dump_json(), without_cases(scorecard).model_dump_json()
+        parts = [
+            _Part(card, own, case_rows(card, own.texts), own.record.model_dump_json() if own.record else None)
+            for card in scorecard.lineages
+            for own in [made_of.get((card.lineage, card.model)) or Measured(lineage=card.lineage, model=card.model)]
+        ]
+        document, overview = kept_text(scorecard.model_dump_json()), without_cases(scorecard).model_dump_json()
+        # Large ones before the verdict, in short transactions: other writers must not wait for seconds.
+        large = sum(len(part.rows) for part in parts) > TOGETHER
+        if large and not self._keep_in_portions(run_id, parts, at):
+            return False
         with self._database.writing() as session:
-            # Read before the lock only to learn which repository to lock. The row is read again under it.
-            repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
-            if repository is None:
-                raise gone(f"run {run_id}")
-            hold(session, repository)
-            run = session.exec(select(Runs).where(col(Runs.id) == run_id)).first()
-            if run is None or run.sequence is None:
-                raise gone(f"run {run_id}")
+            run = _held(session, run_id)
             if session.get(Verdicts, run.sequence) is not None:
                 return False
+            # Last of all: what has no verdict is not shown, so a half-written one never is.
             session.add(
                 Verdicts(
-                    run_sequence=run.sequence,
+                    run_sequence=run.sequence or 0,
                     repository_id=run.repository_id,
                     status=scorecard.status.value,
                     passes=scorecard.passes,
@@ -86,10 +103,41 @@ class VerdictRecords:
                     on_default=on_default,
                 )
             )
-            for card, of, rows in zip(scorecard.lineages, made, cases, strict=True):
-                own = of or Measured(lineage=card.lineage, model=card.model)
-                keep_cases(session, _keep_experiment(session, run, card, own, at), rows)
+            for part in parts:
+                if large:
+                    experiment = session.get(Experiments, part.experiment_id)
+                    if experiment is None:
+                        raise StoreError(
+                            "another worker began to store the same verdict", hint="nothing: it is repeated"
+                        )
+                else:
+                    experiment = _keep_experiment(session, run, part, at)
+                    keep_cases(session, experiment, part.rows, case_counts_before(session, experiment))
+                _keep_comparisons(session, experiment, part.card)
             return True
+
+    def _keep_in_portions(self, run_id: str, parts: Sequence[_Part], at: datetime) -> bool:
+        """Stores experiments and their cases in many transactions. Returns False if the run has a verdict already."""
+        with self._database.reading() as session:
+            sequence = session.exec(select(Runs.sequence).where(col(Runs.id) == run_id)).first()
+        if sequence is None:
+            raise gone(f"run {run_id}")
+        # A worker that was killed in between left some.
+        discard_experiments(self._database, sequence)
+        for part in parts:
+            with self._database.writing() as session:
+                run = _held(session, run_id)
+                if session.get(Verdicts, run.sequence) is not None:
+                    return False
+                experiment = _keep_experiment(session, run, part, at)
+                part.experiment_id = experiment.id or 0
+            with self._database.reading() as session:
+                before = case_counts_before(session, experiment)
+            for start in range(0, len(part.rows), TOGETHER):
+                with self._database.writing() as session:
+                    _held(session, run_id)
+                    keep_cases(session, experiment, part.rows[start : start + TOGETHER], before)
+        return True
 
     def verdict(self, run_id: str) -> KeptVerdict | None:
         """Returns the verdict of a run; ``None`` if there is none yet, or retention deleted its document."""
@@ -140,7 +188,7 @@ class VerdictRecords:
             found = session.exec(
                 select(Experiments.record)
                 .join(Runs, col(Runs.sequence) == col(Experiments.run_sequence))
-                .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None))
+                .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None), decided())
                 .order_by(col(Experiments.id))
             ).all()
         return [record for text in found if (record := _understood(ExperimentRecord, text)) is not None]
@@ -163,12 +211,63 @@ class VerdictRecords:
 def _understood(kind: type[Document], text: str | None) -> Document | None:
     """Reads a document, or returns ``None`` for one of another version, which is then measured again."""
     try:
-        return kind.model_validate_json(text or "")
+        return kind.model_validate_json(read_text(text))
     except ValidationError:
         return None
 
 
-def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measured, at: datetime) -> Experiments:
+@dataclass
+class _Part:
+    """One experiment of a verdict, ready to be stored."""
+
+    card: LineageCard
+    of: Measured
+    rows: Sequence[CaseRows]
+    record: str | None
+    experiment_id: int = 0
+    """Once it is stored in portions."""
+
+
+def _held(session: Session, run_id: str) -> Runs:
+    """Returns a run whose repository is locked until the transaction ends. Raises StoreError if it was removed."""
+    # Read before the lock only to learn which repository to lock. The row is read again under it.
+    repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
+    if repository is None:
+        raise gone(f"run {run_id}")
+    hold(session, repository)
+    run = session.exec(select(Runs).where(col(Runs.id) == run_id)).first()
+    if run is None or run.sequence is None:
+        raise gone(f"run {run_id}")
+    return run
+
+
+def discard_experiments(database: Database, sequence: int) -> int:
+    """Deletes what a run without a verdict has stored, in short transactions. Returns the number of cases."""
+    deleted = 0
+    while True:
+        with database.writing() as session:
+            if session.get(Verdicts, sequence) is not None:
+                return deleted
+            ids = session.exec(select(Experiments.id).where(col(Experiments.run_sequence) == sequence)).all()
+            some = session.exec(
+                select(CaseResults.experiment_id, CaseResults.position)
+                .where(col(CaseResults.experiment_id).in_(ids))
+                .order_by(col(CaseResults.experiment_id), col(CaseResults.position))
+                .limit(TOGETHER)
+            ).all()
+            for experiment in {one for one, _ in some}:
+                last = max(position for one, position in some if one == experiment)
+                for table in (CaseDocuments, CaseResults):
+                    here = (col(table.experiment_id) == experiment, col(table.position) <= last)
+                    session.exec(delete(table).where(*here))
+            if len(some) < TOGETHER:
+                session.exec(delete(Experiments).where(col(Experiments.id).in_(ids)))
+                return deleted + len(some)
+        deleted += len(some)
+
+
+def _keep_experiment(session: Session, run: Runs, part: _Part, at: datetime) -> Experiments:
+    card, of = part.card, part.of
     lineage = _lineage(session, run.repository_id, card)
     for version in (of.baseline, of.candidate):
         if version is not None:
@@ -190,14 +289,18 @@ def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measure
         judge_cost_usd=card.spending.judge_cost_usd,
         baseline_per_1000=_amount(card.cost.baseline_per_1000 if card.cost else None),
         candidate_per_1000=_amount(card.cost.candidate_per_1000 if card.cost else None),
-        record=of.record.model_dump_json() if of.record else None,
+        record=part.record,
+        latency_s=card.latency.candidate_s if card.latency else None,
     )
     session.add(experiment)
     session.flush()
+    return experiment
+
+
+def _keep_comparisons(session: Session, experiment: Experiments, card: LineageCard) -> None:
     effects = enumerate((card.overall, *card.slices, *card.metrics))
     session.add_all(_comparison(experiment, position, effect) for position, effect in effects if effect is not None)
     session.flush()
-    return experiment
 
 
 def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineages:

@@ -218,10 +218,12 @@ def show_pages(stage: Stage, *, stay: bool) -> None:
             address = found[0] if found else ""
             with DIRECT.open(f"{address}repositories/{stage.repository.id}", timeout=20) as answer:
                 expect("Run 1" in answer.read().decode(), "the pages don't show the run")
-            say(f"\nThe same records as web pages, with the history of an example organization: {address}")
+            about = "\nThe same records as web pages, with the history of an example organization"
             if stay:
-                say("Press Ctrl-C to stop.")
+                say(f"{about}: {address}\nPress Ctrl-C to stop.")
                 process.wait()
+            else:
+                say(f"{about}: they answer. Without --once they stay open.")
         except KeyboardInterrupt:
             say("")
         finally:

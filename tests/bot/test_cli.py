@@ -8,6 +8,7 @@ import sys
 import httpx
 import pytest
 
+from bot.store.records import Records
 from bot.variables import VARIABLES
 from tests.bot.running import ROOT, command, variables_for
 
@@ -82,6 +83,11 @@ def test_the_command_lines_help_does_not_load_the_bot():
 
 @pytest.mark.slow
 def test_local_pages_are_for_this_machine_only(tmp_path):
+    empty = command(tmp_path, "--local")
+    assert (empty.returncode, f"PROMPTVERDICT_DATA: {tmp_path}/data holds no records" in empty.stderr) == (2, True)
+    assert not list(tmp_path.glob("data/*"))
+    folder = tmp_path / ".local" / "share" / "prompt-verdict"
+    Records(f"sqlite:///{folder / 'bot.sqlite3'}").migrate()
     with subprocess.Popen(
         [sys.executable, "-m", "bot", "--local"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PROMPTVERDICT_PORT": "0"},

@@ -21,7 +21,7 @@ def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
         "[bot] comments",
         "reacts with 👀 and answers",
         "✔ prompt-verdict: success",
-        "with the history of an example organization: http://127.0.0.1:",
+        "with the history of an example organization: they answer",
         "All of it",
     ):
         assert line in done.stdout

@@ -91,6 +91,10 @@ def test_the_settings_of_the_composition_are_enough(service, tmp_path):
     settings = read_settings(given)
     assert (settings.app_id, settings.host, settings.port, str(settings.data)) == (7, "0.0.0.0", 8080, "/data")
     assert settings.outcomes_url == settings.database_url == secrets["database-url"]
+    assert settings.site is None, "pages are not needed"
+    site = {"CLIENT_ID": "Iv23", "CLIENT_SECRET": "secret", "PUBLIC_URL": "https://verdict.example.com"}
+    assert read_settings(given | {f"PROMPTVERDICT_{name}": value for name, value in site.items()}).site is not None
+    assert {f"PROMPTVERDICT_{name}" for name in site} <= set(given)
     assert set(service["secrets"]) <= set(COMPOSE["secrets"])
 
 

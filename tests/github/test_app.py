@@ -276,6 +276,18 @@ def test_a_token_reaches_one_repository_and_is_kept(github, app, registered, sce
         host.commit("main")
 
 
+def test_no_token_of_the_bot_writes_contents(github, app, registered):
+    """An account may grant it, for people."""
+    registered[0].permissions["contents"] = "write"
+    host = app.host(registered[1], "acme/shop")
+    host.commit("main")
+    host.commit("main")
+    used = [github.tokens[token] for token, _ in app._tokens.values()]
+    assert [one.permissions["contents"] for one in used] == ["read"]
+    assert used[0].permissions["checks"] == "write"
+    assert github.count("POST", "/access_tokens$") == 2
+
+
 def test_git_gets_a_token_that_only_reads(github, app, registered):
     token = app.token(registered[1], "acme/shop")
     assert github.tokens[token].permissions == {"contents": "read", "metadata": "read"}

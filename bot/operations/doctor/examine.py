@@ -13,6 +13,7 @@ from typing import TextIO
 from adapters.masking import encodings
 from bot.operations.doctor.database_checks import examine_database
 from bot.operations.doctor.github_checks import examine_app, examine_deliveries, examine_installations, examine_webhook
+from bot.operations.doctor.page_checks import examine_pages
 from bot.operations.doctor.provider_checks import examine_providers
 from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot, as_json, as_text, worst
 from bot.settings import Settings, read_settings
@@ -52,6 +53,7 @@ def examine(settings: Settings, *, now: datetime, only: str | None = None) -> tu
         (Spot(Area.WEBHOOK, "the App's webhook settings"), partial(examine_webhook, app)),
         (Spot(Area.WEBHOOK, "the App's recent deliveries"), partial(examine_deliveries, app, now)),
         (Spot(Area.INSTALLATION, "the App's installations"), partial(examine_installations, app, settings, only)),
+        (Spot(Area.PAGES, settings.server_url), partial(examine_pages, app, settings)),
         (Spot(Area.PROVIDER, "the keys"), partial(examine_providers, settings)),
         (Spot(Area.DATABASE, "the database"), partial(examine_database, settings, now)),
     ]

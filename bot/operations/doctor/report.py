@@ -30,6 +30,7 @@ class Area(StrEnum):
     RULESET = "ruleset"
     PROVIDER = "provider"
     DATABASE = "database"
+    PAGES = "pages"
     WORKERS = "workers"
     DELIVERIES = "deliveries"
 

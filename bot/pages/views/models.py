@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from bot.pages.access import Role
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import lineage_tabs, of_repository
@@ -65,6 +66,9 @@ def models(context: Context) -> Page | None:
         "shares": [[scores[n].mean for _, scores in metrics] for n in range(len(rows[:DRAWN]))],
         "github": context.github,
         "alpha": ALPHA,
+        "experiment": f"{addresses.lineage(at, lineage_id)}/experiment"
+        if context.visitor.role(repo) >= Role.WRITE
+        else None,
     }
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Models", None))
     return Page("models", f"{page.name}: models", values, crumbs)
@@ -89,21 +93,11 @@ def _rows(context: Context, lineage_id: int) -> list[ModelRow]:
             one.cases,
             one.failures,
             addresses.experiment(at, version.run_sequence, version.experiment_id),
-            _latency(context, version),
+            version.latency_s,
         )
         for one in found
         if one.experiment_id in known
     ]
-
-
-def _latency(context: Context, version: VersionRow) -> float | None:
-    """Returns the candidate's median latency, which its run measured."""
-    page = context.records.run_page(context.repository.repository_id, version.run_sequence)
-    if page is None or page.overview is None:
-        return None
-    pairs = zip(page.overview.lineages, page.experiments, strict=False)
-    card = next((card for card, of in pairs if of.id == version.experiment_id), None)
-    return card.latency.candidate_s if card is not None and card.latency is not None else None
 
 
 def ranked(records: Records, rows: Sequence[ModelRow], compare: str) -> list[ModelRow]:

@@ -11,7 +11,7 @@ from bot.pages.context import Page
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.filters import KEYS, case_filter, case_filters
 from bot.pages.views.matrix import matrix
-from bot.store.values import APPROVE
+from bot.store.values import APPROVE, REVIEW, RunKind
 from engine.render.figures import plural
 from engine.render.signs import verdict_words
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.store.page_values import CaseRow, RunExperiment, RunPage
     from schemas.scorecard import LineageCard
 
+FOLLOW_S = 5
 CASES = 25
 """Cases on one page."""
 ROWS = 60
@@ -68,20 +69,45 @@ def run(context: Context) -> Page | None:
     start = context.number("prompts") or 0
     more = with_query(addresses.run(repo.repository_id, sequence), {"prompts": start + ROWS})
     heading = _heading(page)
+    follows, follow = _follow(context, page)
     values = {
         "page": page,
+        "follows": follows,
+        "follow": follow,
+        "leaderboard": _leaderboard(page),
         "heading": heading,
         "rows": rows[start : start + ROWS],
         "more_rows": more if len(rows) > start + ROWS else None,
         "selected": selected,
         "github": context.github,
-        "overrides": [one for one in page.audit if one.action == APPROVE and one.permitted],
+        "approvals": [one for one in page.audit if one.action in (APPROVE, REVIEW) and one.permitted],
     }
     title = f"{heading}: {repo.full_name}, run {sequence}"
-    return Page("run", title, values, (*of_repository(repo), (f"Run {sequence}", None)))
+    crumbs = (*of_repository(repo), (f"Run {sequence}", None))
+    return Page("run", title, values, crumbs, refresh_s=FOLLOW_S if follows else None)
+
+
+def _follow(context: Context, page: RunPage) -> tuple[bool, str | None]:
+    """Returns whether the page loads itself again, and the link that changes this. Neither once the run has ended."""
+    if not page.run.state.is_open:
+        return False, None
+    base = addresses.run(page.run.repository_id, page.run.sequence)
+    # Only on request: it disturbs people who read with a screen reader.
+    follows = context.query.get("follow") == "1"
+    return follows, base if follows else with_query(base, {"follow": 1})
+
+
+def _leaderboard(page: RunPage) -> str | None:
+    """Returns the models of an experiment's prompt."""
+    if page.run.kind is not RunKind.EXPERIMENT or not page.experiments:
+        return None
+    return f"{addresses.lineage(page.run.repository_id, page.experiments[0].lineage_id)}/models"
 
 
 def _heading(page: RunPage) -> str:
+    request = page.run.request
+    if request is not None:
+        return f"{request.lineage} on {plural(len(request.models), 'model')}"
     if page.verdict is None:
         return "No verdict yet"
     card = page.overview

@@ -174,7 +174,9 @@ def test_a_hostile_file_is_only_ever_text():
     data = b'{"id": "one", "input": ' + json.dumps(EVIL, ensure_ascii=False).encode() + b"}\n"
     text = asked(Protect(case="one"), {**FILES, "tests/triage.jsonl": data})
     assert_harmless(text)
-    assert_harmless(patch_text(Patch(path=EVIL, case=EVIL, text=EVIL + "\n+" + EVIL), f"This protects `{EVIL}`.", HEAD))
+    assert_harmless(
+        patch_text(Patch(path=EVIL, case=EVIL, text=EVIL + "\n+" + EVIL, content=b""), f"This protects `{EVIL}`.", HEAD)
+    )
     assert_harmless(help_text(Help(why=EVIL), COMMANDS))
 
 
@@ -195,7 +197,7 @@ def test_no_reply_is_anything_but_text(text):
     assert_harmless(help_text(Help(why=text), COMMANDS))
     assert_harmless(approved(text, HEAD, START))
     assert_harmless(said(f"`{text}` {text}"))
-    assert_harmless(patch_text(Patch(path=text, case=text, text=text), f"This protects `{text}`.", HEAD))
+    assert_harmless(patch_text(Patch(path=text, case=text, text=text, content=b""), f"This protects `{text}`.", HEAD))
     body = answer_body(1, "mia", "https://github.com/o/r/pull/1#issuecomment-1", approved(text, HEAD, START))
     assert page(body).attributes == ["a href=https://github.com/o/r/pull/1#issuecomment-1"]
     assert body.count("<!--") == 1

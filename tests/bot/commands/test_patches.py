@@ -268,7 +268,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), m
 @given(st.lists(st.text("ab\n", max_size=6), max_size=8).map("".join), st.text("ab\n", max_size=20))
 def test_git_takes_every_difference(repository, old, new):
     if old != new and old:
-        patch = Patch(path="f", case="", text=unified("f", old, new))
+        patch = Patch(path="f", case="", text=unified("f", old, new), content=b"")
         (repository / "f").write_text(old)
         done = subprocess.run(
             ["git", "apply", "-"], cwd=repository, input=patch.text.encode(), capture_output=True, check=False

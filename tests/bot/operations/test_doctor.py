@@ -199,6 +199,55 @@ def test_one_repository_can_be_looked_at_alone_and_many_are_bounded(world, githu
     assert world.only(only="acme/gone")[:3] == ("installation", "problem", "no installation covers acme/gone")
 
 
+@pytest.fixture
+def pages(world):
+    """The pages of this installation, in order."""
+    world.variables |= {
+        "PROMPTVERDICT_CLIENT_ID": world.app.client_id, "PROMPTVERDICT_CLIENT_SECRET": world.app.client_secret,
+        "PROMPTVERDICT_PUBLIC_URL": "https://verdict.example.com",
+    }  # fmt: skip
+    return world
+
+
+def said_about_pages(world):
+    stream = io.StringIO()
+    doctor(world.variables, stream, now=NOW)
+    return [line for line in stream.getvalue().splitlines() if " pages: " in line]
+
+
+def test_pages_in_order(pages):
+    assert pages.findings() == []
+    assert any("the pages give patches" in line for line in said_about_pages(pages))
+    pages.app.permissions = {**PERMISSIONS, "contents": "write"}
+    assert pages.findings() == []
+    assert any("people with write access open pull requests" in line for line in said_about_pages(pages))
+    pages.app.granted[pages.installation] = dict(PERMISSIONS)
+    assert pages.only()[:3] == (
+        "pages", "warning", "acme hasn't granted contents: write, so the pages give patches there",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "level", "what"),
+    [
+        ("CLIENT_ID", "Iv23other", "problem", "PROMPTVERDICT_CLIENT_ID is not that of prompt-verdict"),
+        ("CLIENT_SECRET", "wrong-secret", "problem", "GitHub refuses the client secret"),
+        ("PUBLIC_URL", "https://pages.example.com", "warning", "the pages have another host than the webhook"),
+    ],
+)
+def test_pages_to_which_nobody_can_sign_in(pages, name, value, level, what):
+    pages.variables[f"PROMPTVERDICT_{name}"] = value
+    area, found, said, hint = pages.only()
+    assert (area, found, said.startswith(what)) == ("pages", level, True)
+    assert hint
+    assert "wrong-secret" not in said + hint
+
+
+def test_a_callback_that_github_does_not_know(pages, github, monkeypatch):
+    monkeypatch.setattr(github.oauth, "token", lambda given: {"error": "redirect_uri_mismatch"})
+    assert pages.only()[2] == "https://verdict.example.com/login/callback is not a callback URL of the App"
+
+
 def test_one_installation_that_can_not_be_asked_hides_no_other(world, github):
     world.app.installations[77] = frozenset({"acme/shop"})
     github.fail("POST", "/installations/77/access_tokens", status=403, message="no", times=9)

@@ -18,6 +18,9 @@ from bot.pages.sign_in import CALLBACK, SignIn
 from tests.bot.pages.stage import NOW
 
 PUBLIC = "https://verdict.example.com"
+FROM_US = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
+READING = {"contents": "read", "pull_requests": "write"}
+WRITING = {"contents": "write", "pull_requests": "write"}
 
 
 class HandClock:
@@ -66,8 +69,12 @@ class Site:
         return client
 
 
-def site(records, github, names, *, clock=None, public=PUBLIC, hub=None) -> Site:
-    """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles."""
+def site(
+    records, github, names, *, clock=None, public=PUBLIC, hub=None, installation=7, permissions=READING, facts=None
+) -> Site:
+    """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles.
+
+    ``installation`` is its number."""
     clock = clock or HandClock()
     github.clock = clock.time
     installed = []
@@ -75,7 +82,8 @@ def site(records, github, names, *, clock=None, public=PUBLIC, hub=None) -> Site
         repository = github.repository(full_name, private=True, **roles)
         repository.id = number
         installed.append(repository)
-    app, _ = github.app("prompt-verdict", installed)
+    app, given = github.app("prompt-verdict", installed, **permissions)
+    app.installations[installation] = app.installations.pop(given)
     app.callback_urls = (public + CALLBACK,)
     sign_in = GitHubSignIn(
         app.client_id, app.client_secret, server_url=github.server_url, api_url=f"{github.server_url}/api/v3",
@@ -83,7 +91,7 @@ def site(records, github, names, *, clock=None, public=PUBLIC, hub=None) -> Site
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = GitHubAccess(records, sign_in, clock, public)
-    pages = Pages(records, access, Facts(github.server_url), clock, hub)
+    pages = Pages(records, access, facts or Facts(github.server_url, public_url=public), clock, hub)
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
     return Site(web, github, records, clock, public + CALLBACK)

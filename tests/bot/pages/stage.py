@@ -10,10 +10,12 @@ from decimal import Decimal
 
 from bot.runs.provenance import packed
 from bot.store.hub_values import MoveKind, Promotion, PromotionState, TagMove
-from bot.store.values import APPROVE, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
+from bot.store.values import APPROVE, REVIEW, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
 from bot.store.values import TestSetSnapshot as Snapshot
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
 from schemas.effects import CaseOutcome, EffectResult
+from schemas.experiments import ExperimentRecord
+from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.hub import HubModel, HubPrompt
 from schemas.outcomes import Arm
 from schemas.prompts import Dialect, Message, Role
@@ -104,6 +106,10 @@ def keep(
             tests=Snapshot(
                 digest=f"tests-{one.lineage}", path=one.tests or "tests/x.jsonl", cases=len(one.cases),
                 content=json.dumps([{"id": c.id, "inputs": dict(c.inputs)} for c in one.cases[:40]]),
+            ),
+            record=ExperimentRecord(
+                lineage=one.lineage, content_digest="f" * 64, metrics=(), cases=(),
+                gate=GateConfig(max_cost_increase=Decimal("0.35"), slices={word or "edge": SlicePolicy.WATCH}),
             ),
             texts=texts_of(one, word) if texts else (),
         )
@@ -237,6 +243,13 @@ def organization(records, now=NOW):
         AuditEntry(
             repository_id=11, number=103, by="eve", role="read", action=APPROVE, permitted=False, reason="please",
             at=now - timedelta(days=2), comment_id=2,
+        )
+    )  # fmt: skip
+    records.audit(
+        AuditEntry(
+            repository_id=11, number=102, by="mia", role="write", action=REVIEW, head_sha=made[2].head_sha,
+            reason="The pull request changes the gate of support-triage.", content_digest="d" * 64,
+            at=now - timedelta(days=8), url="https://github.com/acme/shop/pull/102#pullrequestreview-9",
         )
     )  # fmt: skip
     tagged(records, now)

@@ -1,5 +1,6 @@
 """Every page in Chromium: light and dark, on a phone and a desk, by keyboard, without JavaScript, for everybody."""
 
+import json
 import re
 import socket
 import threading
@@ -8,10 +9,14 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from sqlalchemy import text as sql
 
+from bot.pages.access import Role
 from bot.pages.routes import EXPERIMENT
-from tests.bot.pages.site import site
+from bot.store.page_values import CaseFilter
+from tests.bot.pages.site import WRITING, site
 from tests.bot.pages.test_access import addresses
+from tests.bot.pages.test_experiment import CONFIG
 from tests.bot.pages.test_hostile import HOSTILE, hostile_records, local_site
 from tests.fakes.github import FakeGitHub
 from tests.faults import ALL
@@ -67,7 +72,11 @@ def test_every_page_fits_the_screen_and_has_no_barrier(browser, staged):
     with served(staged) as site:
         for width, scheme in VIEWS:
             page = opened(browser, width, scheme, bypass_csp=True)
-            own = [one for one in addresses(staged, 11) if one[0].path not in ("/organizations/{owner}", EXPERIMENT)]
+            own = [
+                one
+                for one in addresses(staged, 11, Role.READ)
+                if one[0].path not in ("/organizations/{owner}", EXPERIMENT)
+            ]
             for number, (route, address) in enumerate(own):  # without two that look as others do
                 page.goto(site + address)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (route.path, width)
@@ -138,7 +147,7 @@ def test_a_person_signs_in_adds_a_case_and_signs_out(browser, staged, tmp_path):
             (cookie,) = page.context.cookies()
             assert (cookie["name"], cookie["httpOnly"], cookie["secure"]) == ("__Host-verdict", True, True)
             assert page.goto(f"{address}/repositories/12").status == 404
-            page.goto(f"{address}{next(path for route, path in addresses(staged, 11) if route.form)}")
+            page.goto(f"{address}{next(path for route, path in addresses(staged, 11) if route.path.endswith('/add'))}")
             page.get_by_label("Expected").fill("billing")
             page.get_by_role("button", name="Create the patch").click()
             assert "/verdict add-case" in page.locator("pre.patch").inner_text(), "the fake has no such file"
@@ -149,11 +158,74 @@ def test_a_person_signs_in_adds_a_case_and_signs_out(browser, staged, tmp_path):
         assert github.violations == []
 
 
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+@pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+def test_a_person_opens_a_pull_request_and_starts_an_experiment_by_keyboard(browser, staged, tmp_path, width, scheme):
+    axe = AXE.read_text(encoding="utf-8")
+    row = staged.run_page(11, next(one.run.sequence for one in staged.run_rows(11) if one.run.number == 104))
+    of, path = row.experiments[0], row.overview.lineages[0].tests
+    case = staged.cases(of.id, CaseFilter(result="regressed"))[0]
+    text = json.dumps({"id": case.case_id, "input": {"ticket": "x"}, "expected": case.expected}) + "\n"
+
+    def checked(page):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate(axe)
+        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+
+    def pressed(page, name):
+        page.get_by_role("button", name=name).focus()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+
+    with FakeGitHub(tmp_path) as github:
+        people = [("acme/shop", 11, {"wes": "write"})]
+        github.oauth.login = "wes"
+
+        def made(records, address):
+            found = site(records, github, people, public=address, permissions=WRITING).app
+            git = github.repositories["acme/shop"].git
+            head = git.commit("main", {path: text, "promptverdict.yaml": CONFIG})
+            with records._database.writing() as session:
+                session.execute(sql(f"UPDATE runs SET head_sha = '{head}' WHERE sequence = {row.run.sequence}"))
+            return found
+
+        with served(staged, made) as address:
+            page = opened(browser, width, scheme, bypass_csp=True)
+            page.goto(
+                f"{address}/repositories/11/runs/{row.run.sequence}/experiments/{of.id}/cases/{case.position}/add"
+            )
+            checked(page)
+            page.goto(page.url.removesuffix("add") + "protect")
+            checked(page)
+            pressed(page, "Open a pull request")
+            assert "Your pull request is open" in page.get_by_role("status").inner_text()
+            checked(page)
+            page.goto(f"{address}/repositories/11/lineages/{of.lineage_id}/models")
+            page.get_by_role("link", name="Run it on several models").click()
+            checked(page)
+            page.get_by_label("cheap").focus()
+            page.keyboard.press("Space")
+            pressed(page, "Start the experiment")
+            checked(page)
+            page.get_by_role("status").get_by_role("link").click()
+            page.get_by_role("link", name="Stop reloading").click()
+            assert page.get_by_role("heading", name="support-triage on 2 models").count() == 1
+            checked(page)
+            assert page.goto(f"{address}/nothing").status == 404
+            checked(page)
+            assert [one for one in page.complaints if "404" not in one] == []
+            page.context.close()
+        assert github.violations == []
+    with staged._database.writing() as session:
+        session.execute(sql("DELETE FROM runs WHERE kind = 'experiment'"))
+
+
 def test_hostile_texts_run_nothing_and_ask_nobody(browser, tmp_path):
     records = hostile_records(tmp_path, HOSTILE[0])
     with served(records) as site:
         page = opened(browser, 390, "light")
-        for route, address in addresses(records, 11):
+        for route, address in addresses(records, 11, Role.READ):
             page.goto(site + address)
             assert page.evaluate("document.scripts.length + document.images.length + window.frames.length") == 0
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, route.path

@@ -4,12 +4,14 @@ import html
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from urllib.parse import urlsplit
 
 import pytest
 
+from schemas.config import Mode
 from schemas.errors import UsageError
 from schemas.scorecard import CommitRef
 from tests.bot.pages.stage import sha
@@ -57,6 +59,45 @@ def test_the_actions_runs_become_pages_whose_links_lead_to_files(tmp_path):
                     assert address.startswith("https://github.com/acme/shop/"), (name, address)
                 elif parts.path:
                     assert (site / parts.path).is_file(), (name, address)
+
+
+def export_here(tmp_path, card, name="acme/shop"):
+    from io import StringIO
+
+    from bot.site import export
+
+    folder = tmp_path / "artifacts"
+    shutil.rmtree(folder, ignore_errors=True)
+    artifact(folder, 1, card)
+    export([folder], tmp_path / "site", name, "https://github.com", StringIO())
+    return {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
+
+
+def test_a_later_export_leaves_nothing_of_the_earlier_one_and_nothing_of_others_goes(tmp_path):
+    first = blocked()
+    before = export_here(tmp_path, first, "acme/shop")
+    (tmp_path / "site" / "CNAME").write_text("pages.example.com")
+    lineages = tuple(one.model_copy(update={"cases": ()}) for one in first.lineages[:1])
+    after = export_here(tmp_path, first.model_copy(update={"lineages": lineages}), "acme/other")
+    assert len(after) < len(before)
+    assert not any("acme/shop" in text for text in after.values())
+    assert (tmp_path / "site" / "CNAME").exists()
+    (tmp_path / "site" / "prompt-verdict-pages.txt").write_text("../artifacts/run-1/scorecard.json\nindex.html\n")
+    export_here(tmp_path, first)
+    assert (tmp_path / "artifacts" / "run-1" / "scorecard.json").exists()
+    (tmp_path / "site" / "prompt-verdict-pages.txt").unlink()
+    with pytest.raises(UsageError, match="of something else"):
+        export_here(tmp_path, first)
+
+
+def test_a_blocked_run_is_on_the_first_page_in_every_mode(tmp_path):
+    card = blocked()
+    for mode, passes in ((Mode.INFORM, True), (Mode.ENFORCE, False)):
+        shown = export_here(tmp_path, card.model_copy(update={"mode": mode, "passes": passes}))["index.html"]
+        first = shown.partition("<h2")[2].partition("<h2")[0]
+        assert "blocked" in first, mode
+        assert ("the check passes" in first) == passes
+        assert "No pull request was blocked" not in shown
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from bot.pages.access import Role
 from bot.pages.application import LocalAccess, Pages
 from bot.pages.context import Facts
 from bot.store.records import Records
@@ -54,7 +55,7 @@ def structures(folder, text):
     records = hostile_records(folder, text)
     browser = TestClient(local_site(records), base_url="http://localhost:1")
     found = {}
-    for route, address in addresses(records, 11):
+    for route, address in addresses(records, 11, Role.READ):
         answer = browser.get(address)
         assert answer.status_code == 200, address
         page = Tags(answer.text)

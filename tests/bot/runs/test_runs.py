@@ -6,6 +6,7 @@ import time
 import pytest
 
 from adapters.github.checks import AppHost
+from bot.store.values import REVIEW
 from schemas.errors import StoreError
 from schemas.pullrequests import Trust
 from schemas.verdicts import VerdictStatus
@@ -317,6 +318,9 @@ def test_a_review_clears_what_it_may(bot):
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
     assert "accepted by max" in bot.checks(pull.head_sha)[0]["output"]["title"]
     bot.until(lambda: "accepted by max" in bot.comments[0])
+    (entry,) = bot.records.audit_log(bot.scene.repository.id, pull.number)
+    assert (entry.action, entry.by, entry.head_sha) == (REVIEW, "max", pull.head_sha)
+    assert entry.url.endswith("#pullrequestreview-1")
 
 
 def test_a_bug_ends_as_an_error_that_names_the_run(bot):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry, CommandSeen, RepositoryRef, RunKind, RunState
+from bot.store.values import APPROVE, APPROVE_RUN, REVIEW, AuditEntry, CommandSeen, RepositoryRef, RunKind, RunState
 from schemas.errors import StoreError
 from schemas.host import Comment
 from tests.bot.cards import card
@@ -245,6 +245,10 @@ def test_an_override_stands_for_its_content_until_it_expires(records):
     assert records.audited(5) == approval()
     assert records.audited(50) is None
     assert len(records.audit_log(11, 3)) == 3
+    review = approval(action=REVIEW, comment_id=None, expires_at=None)
+    assert records.audit(review)
+    assert not records.audit(review), "read again"
+    assert records.audit(review.model_copy(update={"at": review.at + timedelta(seconds=1)})), "another review"
 
 
 def test_a_fork_is_approved_at_one_head_only(records):

@@ -140,12 +140,23 @@ def access(github: FakeGitHub, request: Request, name: str, scope: str, level: s
         return repository
     needed = "read" if who.kind == "User" and scope in {"issues", "pull_requests"} else level
     scopes = ("issues", "pull_requests") if scope == "issues" else (scope,)
+    if level == "write" and not of_the_app(github, who, name, scope):
+        raise Refusal(403, NOT_ACCESSIBLE, {"x-accepted-github-permissions": f"{scope}=write"})
     if not any(who.may(one, needed, role) for one in scopes):
         headers = {"x-accepted-github-permissions": "; ".join(f"{one}={level}" for one in scopes)}
         raise Refusal(
             403, NOT_ACCESSIBLE if who.permissions is not None else "Must have push access to repository", headers
         )
     return repository
+
+
+def of_the_app(github: FakeGitHub, who: Identity, name: str, scope: str) -> bool:
+    """Whether the App, too, may write: a person's token of an App can do what both may."""
+    if who.kind != "User" or who.app_id is None:
+        return True
+    app = github.apps[who.app_id]
+    number = next((number for number, names in app.installations.items() if name in names), 0)
+    return app.granted.get(number, app.permissions).get(scope) == "write"
 
 
 def user(login: str) -> Json:
@@ -216,9 +227,14 @@ def get_pull(github: FakeGitHub, request: Request, repository: Repository, numbe
 
 @route("GET", "/repos/{owner}/{repo}/pulls", "pull_requests")
 def list_pulls(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
-    state = request.query("state", "open")
-    base = request.query("base")
-    pulls = [p for p in repository.pulls.values() if state in ("all", p.state) and base in ("", p.base_ref)]
+    state, base, head = request.query("state", "open"), request.query("base"), request.query("head")
+    pulls = [
+        p
+        for p in repository.pulls.values()
+        if state in ("all", p.state)
+        and base in ("", p.base_ref)
+        and head in ("", f"{(p.head_repository or '').partition('/')[0]}:{p.head_ref}")
+    ]
     return request.page([pull_json(github, repository, p) for p in sorted(pulls, key=lambda p: -p.number)])
 
 
@@ -609,20 +625,6 @@ def get_tree(github: FakeGitHub, request: Request, repository: Repository, sha: 
     return Reply(200, {"sha": sha, "tree": tree, "truncated": False})
 
 
-@route("GET", "/repos/{owner}/{repo}/contents/{path}", "contents")
-def get_contents(github: FakeGitHub, request: Request, repository: Repository, path: str) -> Reply:
-    commit = repository.git.find(request.query("ref", repository.default_branch))
-    row = repository.git.git("ls-tree", "-z", "-l", commit, path).strip("\0") if commit else ""
-    if not row or " blob " not in row:
-        raise Refusal(404, "Not Found")
-    sha = row.split()[2]
-    data = repository.git.run("--git-dir", str(repository.git.path), "cat-file", "blob", sha)
-    content = base64.b64encode(data).decode()
-    return Reply(
-        200, {"type": "file", "path": path, "sha": sha, "size": len(data), "encoding": "base64", "content": content}
-    )
-
-
 # --- what a branch requires
 
 
@@ -694,7 +696,7 @@ def get_app(github: FakeGitHub, request: Request) -> Reply:
     app = the_app(github, request)
     return Reply(200, {
         "id": app.id, "slug": app.slug, "name": app.slug, "owner": user("acme"), "events": list(app.events),
-        "permissions": {"metadata": "read", **app.permissions}, "html_url": f"{github.server_url}/apps/{app.slug}",
+        "client_id": app.client_id, "permissions": {"metadata": "read", **app.permissions}, "html_url": f"{github.server_url}/apps/{app.slug}",
     })  # fmt: skip
 
 

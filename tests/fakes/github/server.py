@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import tests.fakes.github.contents  # noqa: F401 - registers its routes
 from tests.fakes.github.git import BareRepository
 from tests.fakes.github.identity import App, Identity, new_token
 from tests.fakes.github.oauth import OAuth
