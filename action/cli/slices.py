@@ -18,6 +18,8 @@ from action.exits import Exit
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import JsonValue
 
     from adapters.call_process.client import Caller
@@ -37,6 +39,7 @@ class SliceOptions(JudgeOptions):
     suggest: bool
     model: str | None
     dry_run: bool
+    write: bool
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,36 @@ def slices(options: SliceOptions, calling: CallingProcess | None = None, *, outp
         from engine.render.encode import log_line
 
         put("".join(log_line(line) + "\n" for one in found for line in _lines(one)))
+    if options.write:
+        for one in found:
+            _write(repository.worktree_root(), one)
     stops = [one.asked.stopped for one in found if one.asked and one.asked.stopped]
     if stops:
         sys.stderr.write(f"promptverdict: {stops[0]}\n")
     return Exit.ERROR if stops else Exit.PASS
+
+
+def _write(root: Path, found: Suggested) -> None:
+    """Writes the suggestions into the files. Raises UsageError for the first that can't be edited."""
+    from action.cli.label_file import replace_file
+    from engine.render.figures import plural
+    from engine.slices.writing import with_slices
+    from engine.test_edits import NoEditError
+
+    chosen: dict[str, dict[str, str]] = {}
+    for one in found.suggestions:
+        chosen.setdefault(one.case.path or "", {})[one.case.id] = one.slice
+    for path, slices_ in chosen.items():
+        place = (root / path).resolve()
+        if not path or not place.is_relative_to(root.resolve()):
+            raise UsageError("this file can't be written", where=path, hint="write the slices by hand")
+        try:
+            data = with_slices(path, place.read_bytes(), slices_, found.change.config.columns)
+        except NoEditError as error:
+            why = f" ({error})" if str(error) else ""
+            raise UsageError(f"it can't be edited safely{why}", where=path, hint="write the slices by hand") from error
+        replace_file(place, data)
+        sys.stderr.write(f"{path}: wrote {plural(len(slices_), 'slice')}; review them with git diff\n")
 
 
 def _readable(detection: Detection, name: str) -> Iterator[LineageChange]:

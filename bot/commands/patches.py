@@ -24,14 +24,13 @@ from engine.readers.prompts.registry import read_prompt
 from engine.readers.yaml_nodes import read_yaml
 from engine.test_edits import NoEditError
 from engine.test_edits.formats import EDITORS, format_of, read_cases
+from engine.test_edits.verified import MixedLineEndsError, edited
 from schemas.errors import PromptVerdictError
 from schemas.testsets import TestCase, TestSet
 from schemas.values import Value, digest_of
 
 CONTEXT = 3
 """Unchanged lines around a change, as in git."""
-_BOM = "\ufeff"
-_OTHER_BREAKS = re.compile("[\x0b\x0c\x85\u2028\u2029]|\r(?!\n)")
 _QUOTED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
@@ -180,26 +179,14 @@ def _patch(
     path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
 ) -> Patch | NoPatch:
     """Returns the difference that ``edit`` makes, if the file then contains exactly ``wanted``."""
-    old = data.decode()
-    mark = _BOM if old.startswith(_BOM) else ""
-    text = old.removeprefix(_BOM).replace("\r\n", "\n")
-    ends = old.count("\r\n")
-    if _OTHER_BREAKS.search(text) or ends not in (0, old.count("\n")):
-        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     try:
-        new = mark + (edit(text).replace("\n", "\r\n") if ends else edit(text))
-        after = read_cases(path, new.encode())
+        new = edited(path, data, edit, wanted)
+    except MixedLineEndsError:
+        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     except NoEditError as error:
-        return NoPatch(sentence=f"`{path}` can't be edited safely ({error}), so {by_hand}.")
-    except PromptVerdictError:
-        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
-    if [_content(one) for one in after.cases] != [_content(one) for one in wanted]:
-        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
-    return Patch(path=path, case=case, text=unified(path, old, new), content=new.encode())
-
-
-def _content(case: TestCase) -> dict[str, JsonValue]:
-    return case.model_dump(mode="json", exclude={"path", "line"})
+        why = f" ({error})" if str(error) else ""
+        return NoPatch(sentence=f"`{path}` can't be edited safely{why}, so {by_hand}.")
+    return Patch(path=path, case=case, text=unified(path, data.decode(), new.decode()), content=new)
 
 
 def unified(path: str, old: str, new: str) -> str:

@@ -49,6 +49,18 @@ def test_slices_are_listed_and_suggested_without_a_call(local):
     assert (one["suggestions"][0]["confidence"], one["without"], one["cost_usd"]) == (None, ["open"], "0")
 
 
+def test_suggestions_are_written_for_review(local):
+    path = local.repository.path / "tests/triage.jsonl"
+    before = path.read_text().splitlines()
+    ran = local.run("tests", "slices", "--suggest", "--write")
+    assert (ran.code, ran.err) == (0, "tests/triage.jsonl: wrote 1 slice; review them with git diff\n")
+    after = path.read_text().splitlines()
+    assert [new for old, new in zip(before, after, strict=True) if old != new] == [
+        f'{json.dumps(INJECTION)[:-1]}, "slices": ["adversarial"]}}'
+    ]
+    assert "adversarial 1; 1 without" in local.run("tests", "slices").out
+
+
 def test_a_model_is_measured_on_labelled_cases_and_paid_once(local, monkeypatch):
     replying(monkeypatch, lambda request: json.dumps({"slice": "edge", "why": "vague"}))
     dry = local.run("tests", "slices", "--suggest", "--model", "toy", "--dry-run")
@@ -84,6 +96,7 @@ def test_a_budget_that_ends_leaves_what_is_known(local, monkeypatch):
         (("--suggest", "--model", "nobody"), "no model is named 'nobody'"),
         (("--model", "toy"), "needs --suggest"),
         (("--suggest", "--dry-run"), "needs --model"),
+        (("--write",), "needs --suggest"),
     ],
 )
 def test_wrong_usage_says_what_to_do(local, arguments, said):

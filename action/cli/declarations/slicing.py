@@ -27,6 +27,9 @@ def slices(
             "--model", metavar="NAME", help="Also ask this model of promptverdict.yaml, where the rest is unsure."
         ),
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the suggestions into the test sets, for you to review in the diff.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what --model would cost.")] = False,
     repo: Repo = Path(),
     output_format: Printed = ListFormat.TERMINAL,
@@ -38,10 +41,12 @@ def slices(
 
     Suggestions come from rules (injections, unusual inputs), from the most similar cases of the set (once 20 have a
     slice), and from a model, if you name one. The confidence says how often the same suggestion was right on your own
-    labelled cases. Existing slices never change.
+    labelled cases. Existing slices never change. Nothing is written without --write.
     """
     if model is not None and not suggest:
         raise typer.BadParameter("needs --suggest", param_hint="--model")
+    if write and not suggest:
+        raise typer.BadParameter("needs --suggest", param_hint="--write")
     if dry_run and model is None:
         raise typer.BadParameter("needs --model: the other suggestions cost nothing", param_hint="--dry-run")
     calling = calling_process() if model is not None and not dry_run else None
@@ -57,5 +62,6 @@ def slices(
         suggest=suggest,
         model=model,
         dry_run=dry_run,
+        write=write,
     )
     exit_with(run(options, calling, output_format=output_format.value))
