@@ -93,6 +93,10 @@ def setup(
             help="Let people open pull requests from the pages, in their own name: the App asks for contents: write.",
         ),
     ] = False,
+    deployments: Annotated[
+        bool,
+        typer.Option("--deployments", help="Show moves of tags as deployments: the App asks for deployments: write."),
+    ] = False,
 ) -> None:
     """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
@@ -111,6 +115,7 @@ def setup(
             server_url=github.rstrip("/"),
             port=port,
             opens_pull_requests=pull_requests,
+            deploys=deployments,
             proxy=os.environ.get(PROXY) or None,
             ca_bundle=os.environ.get(CA_BUNDLE) or None,
         ),

@@ -23,6 +23,8 @@ PERMISSIONS = {
 """The least that works. Without ``issues`` GitHub refuses to register an App for ``issue_comment``."""
 PROPOSING = {"contents": "write"}
 """What people need beside, to open pull requests from the pages. The bot's own tokens never have it."""
+DEPLOYING = {"deployments": "write"}
+"""What moves of tags need to become deployments."""
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
 """The events to subscribe to. Every App receives those of installations and pings."""
 LEVELS = ("none", "read", "write", "admin")
@@ -42,11 +44,14 @@ class AppRegistration(Value):
     """Where GitHub sends the browser afterwards, with the code."""
     opens_pull_requests: bool = False
     """Whether people may open pull requests from the pages."""
+    deploys: bool = False
+    """Whether moves of tags become deployments."""
 
     @property
     def permissions(self) -> dict[str, str]:
         """What the App asks for."""
-        return PERMISSIONS | (PROPOSING if self.opens_pull_requests else {})
+        proposing = PROPOSING if self.opens_pull_requests else {}
+        return PERMISSIONS | proposing | (DEPLOYING if self.deploys else {})
 
 
 def manifest(registration: AppRegistration) -> dict[str, JsonValue]:

@@ -56,6 +56,7 @@ class AppSetup(Value):
     port: int = 0
     """The port of the local page; 0 for any free one."""
     opens_pull_requests: bool = False
+    deploys: bool = False
     proxy: str | None = None
     ca_bundle: str | None = None
 
@@ -214,6 +215,7 @@ class RegistrationPage:
             webhook_url=plan.webhook_url,
             redirect_url=f"{self.address}made",
             opens_pull_requests=plan.opens_pull_requests,
+            deploys=plan.deploys,
         )
         self.manifest = json.dumps(manifest(self.registration))
 

@@ -16,4 +16,4 @@ def test_every_command_is_in_the_table_and_no_other():
 
 def test_the_permissions_are_those_that_the_app_asks_for():
     (rows,) = re.findall(r"(?m)^\| the App asks for .*\n\|---.*\n((?:\|.*\n)+)", BOT)
-    assert set(re.findall(r"`([a-z_]+): (read|write)`(?!, if you add it)", rows)) == set(PERMISSIONS.items())
+    assert set(re.findall(r"`([a-z_]+): (read|write)`(?!, with `bot setup)", rows)) == set(PERMISSIONS.items())

@@ -121,10 +121,11 @@ def test_the_manifest_asks_for_the_least_and_sends_the_browser_to_the_right_acco
     assert urlsplit(asked["redirect_url"]).hostname == "127.0.0.1"
 
 
-def test_writing_contents_is_asked_for_only_on_request(github, tmp_path):
-    browser = run(github, tmp_path, opens_pull_requests=True)
-    assert browser.seen[1]["default_permissions"] == {**PERMISSIONS, "contents": "write"}
-    assert "contents: write" in browser.terminal.getvalue()
+@pytest.mark.parametrize(("option", "permission"), [("opens_pull_requests", "contents"), ("deploys", "deployments")])
+def test_more_permissions_are_asked_for_only_on_request(github, tmp_path, option, permission):
+    browser = run(github, tmp_path, **{option: True})
+    assert browser.seen[1]["default_permissions"] == {**PERMISSIONS, permission: "write"}
+    assert f"{permission}: write" in browser.terminal.getvalue()
 
 
 def test_an_answer_that_we_did_not_ask_for_is_not_taken(github, tmp_path):
