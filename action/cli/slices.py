@@ -69,31 +69,32 @@ def slices(options: SliceOptions, calling: CallingProcess | None = None, *, outp
     if not options.suggest:
         _list(changes, output_format)
         return Exit.PASS
-    if options.model is None:
-        found = [_free(change) for change in changes]
-    else:
-        from adapters.call_process.client import Caller
-
-        with closing(Caller(calling)) as caller:
-            asked = _with_model(
-                options, _named(detection, changes, options.lineage), _endpoint(detection, options.model), caller
-            )
-        if asked is None:
-            return Exit.PASS
-        found = [asked]
-    if output_format == "json":
+    found = _suggested(options, detection, changes, calling)
+    if output_format == "json" and found:
         put(json.dumps([_document(one) for one in found], indent=2, ensure_ascii=False) + "\n")
     else:
         from engine.render.encode import log_line
 
         put("".join(log_line(line) + "\n" for one in found for line in _lines(one)))
-    if options.write:
-        for one in found:
-            _write(repository.worktree_root(), one)
+    for one in found if options.write else ():
+        _write(repository.worktree_root(), one)
     stops = [one.asked.stopped for one in found if one.asked and one.asked.stopped]
-    if stops:
-        sys.stderr.write(f"promptverdict: {stops[0]}\n")
+    sys.stderr.write("".join(f"promptverdict: {stop}\n" for stop in stops))
     return Exit.ERROR if stops else Exit.PASS
+
+
+def _suggested(
+    options: SliceOptions, detection: Detection, changes: Sequence[LineageChange], calling: CallingProcess | None
+) -> list[Suggested]:
+    """Returns the suggestions by lineage; none if only the model's cost was asked for."""
+    if options.model is None:
+        return [_free(change) for change in changes]
+    from adapters.call_process.client import Caller
+
+    change, endpoint = _named(detection, changes), _endpoint(detection, options.model)
+    with closing(Caller(calling)) as caller:
+        asked = _with_model(options, change, endpoint, caller)
+    return [] if asked is None else [asked]
 
 
 def _write(root: Path, found: Suggested) -> None:
@@ -133,8 +134,8 @@ def _readable(detection: Detection, name: str) -> Iterator[LineageChange]:
         sys.stderr.write(f"promptverdict: left out: {why}\n")
 
 
-def _named(detection: Detection, changes: Sequence[LineageChange], name: str) -> LineageChange:
-    if not name and len(changes) > 1:
+def _named(detection: Detection, changes: Sequence[LineageChange]) -> LineageChange:
+    if len(changes) != 1:
         raise UsageError("--model asks about one lineage", hint=f"name it: {', '.join(detection.names or ())}")
     return changes[0]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from engine.readers.promptfoo_files import is_promptfoo
 from engine.test_edits import NoEditError
 from engine.test_edits.formats import EDITORS, format_of, read_cases
 from engine.test_edits.verified import edited
 from schemas.testsets import Columns
 
-_KEY = re.compile(r"(?m)[\s{,\"'-]slice[\"']?\s*:")
-"""The short key, in JSON and YAML. A wrong guess is harmless: the result is read again."""
+SHORT = "slice"
+_SHORT_KEY = re.compile(r"(?m)[\s{,\"'-]slice[\"']?\s*:")
 
 
 def with_slices(path: str, data: bytes, chosen: Mapping[str, str], columns: Columns | None = None) -> bytes:
@@ -23,25 +25,25 @@ def with_slices(path: str, data: bytes, chosen: Mapping[str, str], columns: Colu
     if is_promptfoo(path, data):
         raise NoEditError("it is promptfoo's configuration")
     before = read_cases(path, data, columns)
-    mapped, text = columns.slices if columns else None, data.decode(errors="replace")
-    alone = mapped is None and _KEY.search(text) is not None and "slices" not in text
-    key = mapped or ("slice" if alone else "slices")
-    places = [
-        (position, case.line or 0, chosen[case.id])
-        for position, case in enumerate(before.cases)
-        if case.id in chosen and not case.slices
-    ]
+    key = (columns.slices if columns else None) or _key_in(data.decode(errors="replace"))
+    given = {
+        position: chosen[case.id] for position, case in enumerate(before.cases) if case.id in chosen and not case.slices
+    }
     set_in = EDITORS[format_of(path)].set
 
     def edit(text: str) -> str:
-        # From the end, so that a line that is added doesn't move those that are still to come.
-        for position, line, slice_ in reversed(places):
-            text = set_in(text, position, line, key, slice_ if alone else [slice_])
+        for position, slice_ in given.items():
+            value: JsonValue = slice_ if key == SHORT else [slice_]
+            text = set_in(text, position, before.cases[position].line or 0, key, value)
         return text
 
-    given = {position: slice_ for position, _, slice_ in places}
     wanted = [
         case.model_copy(update={"slices": (given[position],)}) if position in given else case
         for position, case in enumerate(before.cases)
     ]
     return edited(path, data, edit, wanted, columns)
+
+
+def _key_in(text: str) -> str:
+    """Returns the key that the file uses. A wrong guess is harmless: the result is read again."""
+    return SHORT if _SHORT_KEY.search(text) and "slices" not in text else "slices"
