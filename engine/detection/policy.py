@@ -118,6 +118,18 @@ def _margin(slice_name: str | None) -> Judge:
     return judge
 
 
+def _names(direction: Direction) -> Judge:
+    """Judges lists of names: one that only grows has this direction, one that only shrinks the opposite."""
+
+    def judge(before: JsonValue, after: JsonValue) -> Direction:
+        old, new = ({str(name) for name in names} if isinstance(names, list) else set() for names in (before, after))
+        if old < new:
+            return direction
+        return (TIGHTER if direction is LOOSER else LOOSER) if new < old else UNCLEAR
+
+    return judge
+
+
 def _slice(before: JsonValue, after: JsonValue) -> Direction:
     """Judges slice policies. Watched is the loosest. Guarded is looser than must-pass. A mean compares with neither."""
     if SlicePolicy.WATCH in (before, after):
@@ -195,6 +207,10 @@ LINEAGE: Mapping[str, Judge] = {
     "static": _always(UNCLEAR),
     "template": _always(UNCLEAR),
 }
+TAGS: Mapping[str, Judge] = {
+    "immutable": _names(TIGHTER),
+    "follow": _always(UNCLEAR),  # another way to move what applications run
+}
 FIELD: Mapping[str, Judge] = {
     "kind": _always(UNCLEAR),
     "tolerance": _up_is(LOOSER),
@@ -245,6 +261,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _budget("budget", base.budget, head.budget)
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("explain", _flat(_json(base.explain)), _flat(_json(head.explain)), EXPLAIN)
+    yield from _settings("tags", _json(base.tags), _json(head.tags), TAGS)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
         # A judge's model decides scores, so none of its settings is neutral.
