@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from httpx import Response
     from pydantic import JsonValue
 
+    from schemas.hub import HubPrompt
+
 TIMEOUT_S = 120.0
 """Seconds for one request. A promotion reads the repository before it answers."""
 LARGEST = 64 * 2**20
 """Bytes of an answer."""
+LONGEST = 500
+"""Characters of an error that the hub words."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -73,6 +78,30 @@ class Hub:
         raise _refused(answer, self._at)
 
 
+def read_prompt_set(content: bytes, repository: str, tag: str) -> tuple[HubPrompt, ...]:
+    """Returns the prompts of a tag's document. Raises HostError for any other answer, and for a damaged one."""
+    from schemas.hub import HubPrompt
+
+    try:
+        document = json.loads(content)
+        if document["hub_version"] != 1:
+            raise HostError("the hub answered a newer format", hint="update promptverdict")
+        if (document["repository"].lower(), document["tag"]) != (repository.lower(), tag):
+            raise HostError("the hub answered another repository or tag", hint="check --repository and --tag")
+        found = []
+        for name, given in document["prompts"].items():
+            prompt = HubPrompt.model_validate({key: given[key] for key in given.keys() - {"digest", "moved_at"}})
+            if (prompt.lineage, prompt.digest) != (name, given["digest"]):
+                raise ValueError
+            found.append(prompt)
+    # Whatever is missing or has another type: an answer of a proxy, or one that was cut off.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise HostError(
+            "the hub answered no whole prompt set", hint="check that PROMPTVERDICT_HUB is the bot's address"
+        ) from None
+    return tuple(found)
+
+
 def _object(answer: Response) -> Mapping[str, JsonValue]:
     try:
         found = answer.json()
@@ -92,4 +121,8 @@ def _refused(answer: Response, where: str) -> HostError:
     error, hint = words.get("error"), words.get("hint")
     what = error if isinstance(error, str) else f"the hub answered {answer.status_code}"
     kind = HostUnavailable if answer.status_code in (429, 502, 503) else HostError
-    return kind(what, where=where, hint=hint if isinstance(hint, str) and hint else None)
+    return kind(_line(what), where=where, hint=_line(hint) if isinstance(hint, str) and hint else None)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]

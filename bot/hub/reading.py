@@ -144,11 +144,15 @@ class HubReading:
             raise Refusal(422, error.what, error.hint or "") from None
 
     def _asked(self, at: int, lineage: str, version: str | None, label: str | None) -> HubVersion:
+        if version is not None and label is not None:
+            # Not one of the two: the version may not have the label.
+            raise Refusal(400, "both a version and a label are given", "give one of them")
         if version is not None:
             number = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0
             found = self._records.hub_version_numbered(at, lineage, number)
         else:
-            move = self._records.current_move(at, lineage, label or DEFAULT_LABEL)
+            tag = label or DEFAULT_LABEL
+            move = self._records.current_move(at, lineage, tag) if TAG.fullmatch(tag) else None
             found = self._records.hub_version(at, move.to_digest, lineage) if move else None
         if found is None:
             raise Refusal(404, "there is no such prompt with this label or version", "promote a version first")
