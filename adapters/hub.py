@@ -30,7 +30,10 @@ class Hub:
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         """Raises UsageError for an address that would send the token unencrypted."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise UsageError(f"the hub's address {url} is not valid", where="PROMPTVERDICT_HUB") from None
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise UsageError(f"the hub's address must start with https://, not {url}", where="PROMPTVERDICT_HUB")
         self._at = f"{url.rstrip('/')}/v1/{quote(repository)}"
@@ -69,7 +72,7 @@ class Hub:
                 method, f"{self._at}{path}", params=query, json=body, headers=headers, timeout=TIMEOUT_S,
                 follow_redirects=False,
             )  # fmt: skip
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise HostUnavailable(
                 f"the hub can't be reached: {type(error).__name__}", where=self._at, hint="check PROMPTVERDICT_HUB"
             ) from None

@@ -69,6 +69,8 @@ class HubService:
         """
         before = self._records.requested_promotion(request)
         if before is not None:
+            if (before.lineage, before.tag) != (lineage, tag):
+                raise UsageError("this request asked for another promotion", hint="give each request an id of its own")
             return self._without_a_verdict(before)
         candidate = self._candidate(repo, lineage, tag, source)
         return self.promote_version(repo, candidate, tag, asker=asker, request=request, number=number)
@@ -118,12 +120,12 @@ class HubService:
 
         Raises UsageError if there is nothing to override.
         """
-        done = self._records.requested_move(request)
-        if done is not None:
-            return done
         blocked = self._records.promotion(promotion_id)
         if blocked is None or blocked.repository_id != repo.repository_id:
             raise UsageError(f"there is no promotion {promotion_id}")
+        done = self._done(request, blocked.lineage, blocked.tag)
+        if done is not None:
+            return done
         # Without a verdict too: the model that the tag has may be gone for good, and then no promotion can be measured.
         if blocked.state not in (PromotionState.BLOCKED, PromotionState.FAILED):
             raise UsageError(
@@ -155,7 +157,7 @@ class HubService:
         ``to`` is the first digits of its digest; ``None`` is the version before the present one, where a version that
         was rolled back no longer counts. Raises UsageError if there is no such version.
         """
-        done = self._records.requested_move(request)
+        done = self._done(request, lineage, tag)
         if done is not None:
             return done
         moves = self._records.moves(repo.repository_id, lineage=lineage, tag=tag, limit=1_000)
@@ -234,6 +236,13 @@ class HubService:
             )
         there = {one.tag for one in tags if one.lineage == lineage}
         return UsageError(f"{lineage} has no tag {tag}", hint=did_you_mean(tag, there))
+
+    def _done(self, request: str, lineage: str, tag: str) -> TagMove | None:
+        """Returns the move that a request made. Raises UsageError if it was another tag's."""
+        done = self._records.requested_move(request)
+        if done is not None and (done.lineage, done.tag) != (lineage, tag):
+            raise UsageError("this request has already moved another tag", hint="give each request an id of its own")
+        return done
 
     def _moved(self, move: TagMove) -> TagMove:
         stored = self._records.move_tag(move)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,10 +12,11 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from adapters.github.refusals import TokenUnknown
-from bot.hub.hub_service import LONGEST_REASON, Asker
+from bot.hub.hub_service import LONGEST_REASON, TAG, Asker
 from bot.hub.reading import Refusal, json_response, refused
 from bot.hub.tokens import new_token, token_hash
 from bot.telemetry.logs import logger
+from engine.readers.bounded import shown
 from schemas.errors import HostError, NotFound, PromptVerdictError, StoreError
 from schemas.host import Role
 from schemas.hub import TagName
@@ -37,6 +39,7 @@ LEVELS = {
     "admin": Role.ADMIN, "maintain": Role.MAINTAIN, "push": Role.WRITE, "triage": Role.TRIAGE, "pull": Role.READ,
 }  # fmt: skip
 ORDER = tuple(Role)
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 
 Lineage = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20]{1,200}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{16,64}$")]
@@ -147,7 +150,8 @@ class HubManaging:
         if scheme.lower() != "bearer" or not token or token.startswith("pv_"):
             raise Refusal(401, "a GitHub token is missing", "set GITHUB_TOKEN to your token; read tokens only read")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
-        repo = self._records.repository_named(named)
+        # No database stores every text, such as NUL.
+        repo = self._records.repository_named(named) if NAME.fullmatch(named) else None
         person = self._person(token)
         held = person.held(repo.repository_id, repo.full_name) if repo else None
         level = held.level if held else None
@@ -167,6 +171,8 @@ class HubManaging:
     def _moves(self, call: _Call) -> Response:
         lineage, tag = call.query.get("lineage"), call.query.get("tag")
         at = call.repo.repository_id
+        if tag is not None and not TAG.fullmatch(tag):
+            raise Refusal(400, f"{shown(tag)} can't be a tag", "use lower-case letters, digits, dots and dashes")
         if "history" in call.query:
             moves = self._records.moves(at, lineage=lineage, tag=tag, limit=1_000)
         else:

@@ -57,7 +57,7 @@ class TokenRecords:
             return True
 
     def token_owner(self, token_hash: str, at: datetime) -> TokenOwner | None:
-        """Returns what a token reads; ``None`` if it is unknown or revoked, or the App is suspended there.
+        """Returns what a token reads; ``None`` if it is unknown or revoked, or the App was removed there.
 
         Notes the use, once in ``USED_EVERY``.
         """

@@ -1,10 +1,13 @@
 """Which version a tag gets, and which it must not: repeated and late requests, killed workers, rules of the branch."""
 
+import io
+
 import pytest
 
 from bot.hub.followed_file import FollowedFile
 from bot.hub.hub_service import Asker, HubService, move_of
 from bot.hub.promotion_steps import PromotionSteps
+from bot.operator_rollback import rollback
 from bot.runs.default_branch import Today
 from bot.runs.intent_handler import IntentHandler
 from bot.store.hub_values import MoveKind, Promotion, PromotionState
@@ -17,6 +20,7 @@ from schemas.host import Role
 from schemas.trees import Merge
 from tests.bot.hosting import REPO, Ticking
 from tests.bot.hub.test_langfuse import version
+from tests.bot.running import variables_for
 
 AT = REPO.repository_id
 NAME = "support-triage"
@@ -37,6 +41,7 @@ class Branch:
 class Hub:
     def __init__(self, records):
         self.records, self.clock, self.branch = records, Ticking(), Branch()
+        self.url = records._database.url.render_as_string()
         self.clock.utc = self.clock
         records.repository(REPO, self.clock())
         self.service = HubService(records, self.branch, self.clock)
@@ -134,6 +139,37 @@ def test_a_promotion_without_a_verdict_can_be_overridden_with_a_reason(hub):
     hub.records.end_promotion(asked.id, PromotionState.FAILED, "The old model is gone.", hub.clock())
     override = hub.service.override(REPO, asked.id, reason="it was retired", asker=MIA, request="over")
     assert (hub.has(), override.kind, override.verdict) == (1, MoveKind.OVERRIDE, "error")
+
+
+def test_an_id_of_a_request_is_that_of_one_tag(hub):
+    hub.promoted(0)
+    hub.promoted(1)
+    hub.promoted(2, tag="staging")
+    hub.rolled_back()
+    hub.number -= 1
+    assert hub.rolled_back() == 0, "the same again changes nothing"
+    with pytest.raises(UsageError, match="already moved another tag"):
+        hub.service.rollback(REPO, NAME, "staging", to=None, reason="", asker=MIA, request=f"asked {hub.number}")
+
+
+def test_the_operator_rolls_back_while_github_is_down(hub, tmp_path):
+    hub.promoted(0)
+    hub.promoted(1)
+    variables = variables_for(tmp_path) | {
+        "PROMPTVERDICT_API_URL": "http://127.0.0.1:9",
+        "DATABASE_URL": hub.url,
+    }
+    said = io.StringIO()
+    rollback(variables, said, "acme/shop", NAME, "production", to=None, reason="an outage")
+    move = hub.records.moves(AT)[0]
+    assert (hub.has(), move.by, move.reason, said.getvalue()[:26]) == (
+        0,
+        "operator",
+        "an outage",
+        "support-triage production:"[:26],
+    )
+    with pytest.raises(UsageError, match="knows no repository"):
+        rollback(variables, said, "acme/other", NAME, "production", to=None, reason="")
 
 
 class Follower:
