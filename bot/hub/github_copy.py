@@ -24,6 +24,8 @@ TASK = "prompt:"
 """The start of a deployment's task; the prompt's name follows."""
 UNTOLD_FOR = timedelta(days=7)
 """How old a move may be to be told."""
+MOST_SILENT = 3
+"""Repositories for which GitHub doesn't answer, before it counts as down."""
 
 log = logger("hub")
 
@@ -39,8 +41,12 @@ class GitHubCopy:
 
     async def tell(self) -> None:
         """Creates a deployment for each move that GitHub doesn't know. May be repeated."""
+        silent: set[int] = set()
         for move in await self._records.untold_moves(self._clock.utc() - UNTOLD_FOR):
             repo = await self._records.repository_by_id(move.repository_id)
+            # In the order of moves: the newest deployment says what a tag has.
+            if move.repository_id in silent:
+                continue
             version = await self._records.hub_version(move.repository_id, move.to_digest, move.lineage)
             if repo is None or version is None:
                 continue
@@ -48,7 +54,10 @@ class GitHubCopy:
                 made = await asyncio.to_thread(self._deploy, repo, move, version.prompt.commit)
             except HostUnavailable as error:
                 log.warning("move not told", repository=repo.repository_id, move=move.id, why=str(error))
-                return
+                silent.add(move.repository_id)
+                if len(silent) == MOST_SILENT:
+                    return
+                continue
             except PermissionMissing:
                 made = None
             except HostError as error:

@@ -160,7 +160,9 @@ class HubService:
         done = self._done(request, lineage, tag)
         if done is not None:
             return done
-        moves = self._records.moves(repo.repository_id, lineage=lineage, tag=tag, limit=1_000)
+        moves = []
+        if TAG.fullmatch(tag):  # no database takes every text
+            moves = self._records.moves(repo.repository_id, lineage=lineage, tag=tag, limit=1_000)
         if not moves:
             raise self._unknown(repo, lineage, tag)
         now = moves[0].to_digest
@@ -214,7 +216,7 @@ class HubService:
 
     def _known(self, repo: RepositoryRef, lineage: str, source: str) -> HubVersion:
         """Returns the version of a tag, or of a digest's first digits."""
-        move = self._records.current_move(repo.repository_id, lineage, source)
+        move = self._records.current_move(repo.repository_id, lineage, source) if TAG.fullmatch(source) else None
         if move is not None:
             found = self._records.hub_version(repo.repository_id, move.to_digest, lineage)
             if found is not None:
@@ -225,7 +227,7 @@ class HubService:
             return named[0]
         there = sorted({one.tag for one in self._records.tags(repo.repository_id, lineage)})
         raise UsageError(
-            f"{lineage} has no tag or version {source}", hint=f"its tags are: {', '.join(there) or 'none'}"
+            f"{lineage} has no tag or version {shown(source)}", hint=f"its tags are: {', '.join(there) or 'none'}"
         )
 
     def _unknown(self, repo: RepositoryRef, lineage: str, tag: str) -> UsageError:
@@ -235,7 +237,7 @@ class HubService:
                 f"no tag has a version of {lineage}", hint=did_you_mean(lineage, {one.lineage for one in tags})
             )
         there = {one.tag for one in tags if one.lineage == lineage}
-        return UsageError(f"{lineage} has no tag {tag}", hint=did_you_mean(tag, there))
+        return UsageError(f"{lineage} has no tag {shown(tag)}", hint=did_you_mean(tag, there))
 
     def _done(self, request: str, lineage: str, tag: str) -> TagMove | None:
         """Returns the move that a request made. Raises UsageError if it was another tag's."""

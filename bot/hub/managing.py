@@ -96,6 +96,11 @@ class _Call:
         self.repo = repo
         self.asker = asker
 
+    def number(self, name: str) -> int:
+        """Returns a number of the address; 0, which nothing has, for one that no database can hold."""
+        found: int = self.path[name]
+        return found if found < 2**63 else 0
+
 
 class HubManaging:
     """The routes that move tags. ``person`` returns GitHub as the owner of a token sees it."""
@@ -192,7 +197,7 @@ class HubManaging:
         return json_response(self._shown(promotion), status=202 if promotion.state.is_open else 200)
 
     def _promotion(self, call: _Call) -> Response:
-        found = self._records.promotion(call.path["promotion"])
+        found = self._records.promotion(call.number("promotion"))
         if found is None or found.repository_id != call.repo.repository_id:
             raise Refusal(404, "there is no such promotion", "take its number from promote")
         return json_response(self._shown(found))
@@ -201,7 +206,7 @@ class HubManaging:
         asked = OverrideBody.model_validate_json(call.body)
         move = self._hub.override(
             call.repo,
-            call.path["promotion"],
+            call.number("promotion"),
             reason=asked.reason,
             asker=call.asker,
             request=f"api:{call.repo.repository_id}:{asked.request}",
@@ -231,7 +236,7 @@ class HubManaging:
         return json_response({"id": made.id, "name": made.name, "token": token}, status=201)
 
     def _revoke_token(self, call: _Call) -> Response:
-        if not self._records.revoke_token(call.repo.repository_id, call.path["token"], self._clock.utc()):
+        if not self._records.revoke_token(call.repo.repository_id, call.number("token"), self._clock.utc()):
             raise Refusal(404, "there is no such token", "it may be revoked already")
         return Response(status_code=204)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -180,5 +179,5 @@ def _secret_key(authorization: str) -> str:
         return ""
     try:
         return base64.b64decode(given, validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no UTF-8, or no ASCII
         return ""

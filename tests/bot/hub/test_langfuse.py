@@ -147,6 +147,12 @@ def test_an_unknown_label_version_or_name_is_not_found(hub, which):
         hub.reads(**{"name": "known"} | which)
 
 
+@pytest.mark.parametrize("given", [b"Basic \xe9", b"Basic", b"Basic =", b"Basic /w==", b"Bearer x", b"\xe9"])
+def test_a_malformed_header_is_no_secret_key(hub, given):
+    answer = httpx.get(f"{hub.address}/api/public/v2/prompts/known", headers={b"authorization": given}, trust_env=False)
+    assert answer.status_code == 401
+
+
 def test_another_token_is_refused(hub):
     answer = httpx.get(f"{hub.address}/api/public/v2/prompts/known", auth=("pk", "pv_" + "b" * 43), trust_env=False)
     assert (answer.status_code, answer.json()["error"]) == (401, "UnauthorizedError")

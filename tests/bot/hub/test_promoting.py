@@ -1,10 +1,12 @@
 """Which version a tag gets, and which it must not: repeated and late requests, killed workers, rules of the branch."""
 
 import io
+from datetime import timedelta
 
 import pytest
 
 from bot.hub.followed_file import FollowedFile
+from bot.hub.github_copy import GitHubCopy
 from bot.hub.hub_service import Asker, HubService, move_of
 from bot.hub.promotion_steps import PromotionSteps
 from bot.operator_rollback import rollback
@@ -15,7 +17,7 @@ from bot.store.records import Records
 from bot.webhooks.intents import Pushed
 from schemas.config import Config, TagsConfig
 from schemas.detection import Detection
-from schemas.errors import StoreError, UsageError
+from schemas.errors import HostUnavailable, StoreError, UsageError
 from schemas.host import Role
 from schemas.trees import Merge
 from tests.bot.hosting import REPO, Ticking
@@ -170,6 +172,40 @@ def test_the_operator_rolls_back_while_github_is_down(hub, tmp_path):
     )
     with pytest.raises(UsageError, match="knows no repository"):
         rollback(variables, said, "acme/other", NAME, "production", to=None, reason="")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "", "x" * 900])
+def test_a_text_that_is_no_tag_names_none(hub, text):
+    hub.promoted(0)
+    with pytest.raises(UsageError, match="has no tag"):
+        hub.service.rollback(REPO, NAME, text, to=None, reason="", asker=MIA, request="one")
+    with pytest.raises(UsageError, match="has no tag or version"):
+        hub.service.promote(REPO, NAME, "v1", source=text, asker=MIA, request="two")
+
+
+async def test_a_repository_that_github_does_not_answer_for_holds_up_no_other(hub):
+    other = REPO.model_copy(update={"repository_id": 43, "full_name": "acme/other"})
+    hub.promoted(0)
+    hub.promoted(1)
+    kept = hub.records.keep_version(other, hub.versions[0], hub.clock()).prompt
+    move = hub.records.current_move(AT, NAME, "production")
+    there = {"repository_id": 43, "from_digest": None, "to_digest": kept.digest, "request": "other"}
+    hub.records.move_tag(move.model_copy(update=there))
+    asked = []
+
+    class App:
+        def host(self, installation_id, repository):
+            asked.append(repository)
+            if repository == REPO.full_name:
+                raise HostUnavailable("rate limited")
+            return self
+
+        def deploy(self, *_, **__):
+            return 5
+
+    await GitHubCopy(hub.records, App(), None, hub.clock).tell()
+    untold = hub.records.untold_moves(hub.clock() - timedelta(days=1))
+    assert (asked, {one.repository_id for one in untold}) == ([REPO.full_name, "acme/other"], {AT})
 
 
 class Follower:
