@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.hub.hub_service import TAG
 from bot.store.async_records import AsyncRecords
 from bot.store.hub_values import MoveKind, TagMove
 from bot.telemetry.logs import logger
@@ -89,7 +90,7 @@ class GitHubCopy:
             for one in host.deployments(f"{TASK}{lineage}"):
                 newest.setdefault(one.environment, one)
             for tag, found in sorted(newest.items()):
-                if records.current_move(repo.repository_id, lineage, tag) is None:
+                if TAG.fullmatch(tag) and records.current_move(repo.repository_id, lineage, tag) is None:
                     move = self._restored(repo, lineage, tag, found, by)
                     moved += [] if move is None else [move]
         return moved
