@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from httpx import Response
     from pydantic import JsonValue
 
+    from schemas.hub import HubPrompt
+
 TIMEOUT_S = 120.0
 """Seconds for one request. A promotion reads the repository before it answers."""
 LARGEST = 64 * 2**20
 """Bytes of an answer."""
+LONGEST = 500
+"""Characters of an error that the hub words."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -25,7 +30,10 @@ class Hub:
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         """Raises UsageError for an address that would send the token unencrypted."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise UsageError(f"the hub's address {url} is not valid", where="PROMPTVERDICT_HUB") from None
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise UsageError(f"the hub's address must start with https://, not {url}", where="PROMPTVERDICT_HUB")
         self._at = f"{url.rstrip('/')}/v1/{quote(repository)}"
@@ -64,13 +72,37 @@ class Hub:
                 method, f"{self._at}{path}", params=query, json=body, headers=headers, timeout=TIMEOUT_S,
                 follow_redirects=False,
             )  # fmt: skip
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise HostUnavailable(
                 f"the hub can't be reached: {type(error).__name__}", where=self._at, hint="check PROMPTVERDICT_HUB"
             ) from None
         if answer.is_success and len(answer.content) <= LARGEST:
             return answer
         raise _refused(answer, self._at)
+
+
+def read_prompt_set(content: bytes, repository: str, tag: str) -> tuple[HubPrompt, ...]:
+    """Returns the prompts of a tag's document. Raises HostError for any other answer, and for a damaged one."""
+    from schemas.hub import HubPrompt
+
+    try:
+        document = json.loads(content)
+        if document["hub_version"] != 1:
+            raise HostError("the hub answered a newer format", hint="update promptverdict")
+        if (document["repository"].lower(), document["tag"]) != (repository.lower(), tag):
+            raise HostError("the hub answered another repository or tag", hint="check --repository and --tag")
+        found = []
+        for name, given in document["prompts"].items():
+            prompt = HubPrompt.model_validate({key: given[key] for key in given.keys() - {"digest", "moved_at"}})
+            if (prompt.lineage, prompt.digest) != (name, given["digest"]):
+                raise ValueError
+            found.append(prompt)
+    # Whatever is missing or has another type: an answer of a proxy, or one that was cut off.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise HostError(
+            "the hub answered no whole prompt set", hint="check that PROMPTVERDICT_HUB is the bot's address"
+        ) from None
+    return tuple(found)
 
 
 def _object(answer: Response) -> Mapping[str, JsonValue]:
@@ -92,4 +124,8 @@ def _refused(answer: Response, where: str) -> HostError:
     error, hint = words.get("error"), words.get("hint")
     what = error if isinstance(error, str) else f"the hub answered {answer.status_code}"
     kind = HostUnavailable if answer.status_code in (429, 502, 503) else HostError
-    return kind(what, where=where, hint=hint if isinstance(hint, str) and hint else None)
+    return kind(_line(what), where=where, hint=_line(hint) if isinstance(hint, str) and hint else None)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]

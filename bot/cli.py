@@ -183,6 +183,27 @@ def restore_tags(
 
 
 @app.command()
+def rollback(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+    lineage: Annotated[str, typer.Argument(metavar="LINEAGE", help="The prompt's name.")],
+    tag: Annotated[str, typer.Argument(metavar="TAG", help="The tag, such as production.")],
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="The first digits of the version. Default: the one before."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history.")] = "",
+) -> None:
+    """Move a tag back on this machine, while GitHub is down.
+
+    For the operator. It asks nobody's role. People use `promptverdict rollback`.
+    """
+    from bot.operator_rollback import rollback as run
+
+    run(os.environ, sys.stdout, repository, lineage, tag, to=to, reason=reason)
+
+
+@app.command()
 def pages(
     scorecards: Annotated[
         list[Path],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from evaluators.canaries import leak_reason, leaked
 from evaluators.case_checks import forbidden_by, forbidding_problem
 from evaluators.output_contract import OutputContract
 from evaluators.pairwise import LOSS, TIE, WIN, PairwiseJudge
@@ -43,16 +44,22 @@ class LineageEvaluator:
     """Implements the ``Evaluator`` port. The first part's first metric is the overall score.
 
     ``forbidden_gates`` adds the check ``must_not`` for lineages whose overall score doesn't gate, so that a forbidden
-    text can still block. ``contract`` adds the check ``output format``. Raises ConfigError if two metrics have the same
-    name.
+    text can still block. ``contract`` adds the check ``output format``. ``canaries`` are texts of the prompt that every
+    case forbids. Raises ConfigError if two metrics have the same name.
     """
 
     def __init__(
-        self, parts: Sequence[MetricGroup], *, forbidden_gates: bool = False, contract: OutputContract | None = None
+        self,
+        parts: Sequence[MetricGroup],
+        *,
+        forbidden_gates: bool = False,
+        contract: OutputContract | None = None,
+        canaries: tuple[str, ...] = (),
     ) -> None:
         self._parts = tuple(parts)
         self._forbidden_gates = forbidden_gates
         self._contract = contract
+        self._canaries = canaries
         last = [FORMAT] if contract is not None else []
         last += [FORBIDDEN] if forbidden_gates else []
         specs = [*(spec for part in parts for spec in part.metrics)]
@@ -74,7 +81,7 @@ class LineageEvaluator:
     def version(self) -> str:
         """The version, which changes whenever scores may change. It is part of the digests."""
         contract = self._contract.version if self._contract else None
-        settings = [[part.version for part in self._parts], self._forbidden_gates, contract]
+        settings = [[part.version for part in self._parts], self._forbidden_gates, contract, *self._canaries]
         return f"evaluator-3-{digest_of(settings)[:32]}"
 
     @property
@@ -102,7 +109,7 @@ class LineageEvaluator:
             why = _FINISHES.get(completion.finish, "empty answer: a reasoning block and nothing after it")
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
         # Tool calls count too: an injection may succeed there while the text looks harmless.
-        forbidden = forbidden_by(case, output, whole_text(completion)) if case.must_not else None
+        forbidden = self._forbidden(case, output, completion)
         if forbidden is not None:
             return await self._score_forbidden(case, completion, forbidden, ask)
         scored = [score for part in self._parts for score in await _scored(part, case, _read(part, completion), ask)]
@@ -117,6 +124,14 @@ class LineageEvaluator:
             place = -1 if self.compares else 0
             scored[place] = _zero(scored[place], f"the check “{failed.metric}” failed: {failed.reason}")
         return tuple(scored)
+
+    def _forbidden(self, case: TestCase, output: str, completion: Completion) -> str | None:
+        if not (case.must_not or self._canaries):
+            return None
+        everything = whole_text(completion)
+        if (canary := leaked(self._canaries, everything)) is not None:
+            return leak_reason(canary)
+        return forbidden_by(case, output, everything) if case.must_not else None
 
     def as_baseline(self, scores: Scores) -> Scores:
         """Returns the baseline's scores: one half on what is compared, because the candidate is compared with it."""

@@ -56,9 +56,14 @@ def evaluator_for(
         scorers=scorers,
     )
     parts = list(_parts(sources))
-    forbids = any(case.must_not for case in cases)
+    forbids = bool(lineage.canaries) or any(case.must_not for case in cases)
     contract = OutputContract(lineage) if lineage.output is not None else None
-    return LineageEvaluator(parts, forbidden_gates=forbids and not parts[0].metrics[0].gates, contract=contract)
+    return LineageEvaluator(
+        parts,
+        forbidden_gates=forbids and not parts[0].metrics[0].gates,
+        contract=contract,
+        canaries=lineage.canaries,
+    )
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:

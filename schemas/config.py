@@ -240,6 +240,8 @@ class LineageConfig(Value):
     """Rules on the output that need no judge."""
     scorer: str | ScorerConfig | None = None
     """A scorer of your own: a Python file of the base commit."""
+    canary: str | tuple[str, ...] = ()
+    """A text of the prompt that no answer may contain, or several."""
     output: OutputConfig | None = None
     """The form that an answer must have. Without it, answers are repaired, and every format may vary."""
     reference: str | None = None
@@ -264,6 +266,11 @@ class LineageConfig(Value):
     def own_scorer(self) -> ScorerConfig | None:
         """Its own scorer, in the long form."""
         return ScorerConfig(file=self.scorer) if isinstance(self.scorer, str) else self.scorer
+
+    @property
+    def canaries(self) -> tuple[str, ...]:
+        """Its canaries."""
+        return (self.canary,) if isinstance(self.canary, str) else self.canary
 
     @property
     def test_paths(self) -> tuple[str, ...]:

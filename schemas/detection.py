@@ -150,6 +150,8 @@ class Detection(Value):
     """The merge of the head into the tip of its base, which the verdict is about."""
     config: Config | None
     """The base's configuration: the repository's own, or the first one with an affected lineage."""
+    configs: dict[str, Config] = {}
+    """Every configuration by its folder. Only of a commit that is compared with nothing."""
     mode: Mode = Mode.ENFORCE
     comment: CommentPolicy = CommentPolicy.CHANGES
     budget_usd: Decimal = Budget().per_run_usd
@@ -172,3 +174,7 @@ class Detection(Value):
     reasons: tuple[Reason, ...] = ()
     """Reasons about the pull request as a whole."""
     warnings: tuple[Finding, ...] = ()
+
+    def config_of(self, lineage: LineageChange) -> Config | None:
+        """Returns the configuration of a lineage's folder, of a commit that is compared with nothing."""
+        return self.configs.get(lineage.root, self.config)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 from schemas.prompts import Dialect, Message, RoleSyntax
 from schemas.values import Value, digest_of
@@ -22,8 +29,18 @@ class HubModel(Value):
     """The name under ``models`` in the configuration."""
     provider: str
     model: str
+    api: str | None = None
+    """``None``: the provider's usual one."""
+    base_url: str | None = None
+    """``None``: the provider's own address."""
     parameters: dict[str, JsonValue] = {}
     """As ``Parameters`` names them; what a request doesn't send is left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omits what is usual, so that versions keep the digests from before the fields existed."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if value is not None}
 
 
 class HubPrompt(Value):

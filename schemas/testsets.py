@@ -75,6 +75,8 @@ class TestCase(Value):
     """promptfoo's ``assert``."""
     threshold: float | None = None
     """The weighted score from which the assertions pass together; ``None``: each must."""
+    same_as: str | None = None
+    """The id of the case that this one repeats with some noise. The answer must be the same."""
     turns: tuple[str, ...] = ()
     """An agent's case: what the user says after each of its answers."""
     tool_results: tuple[ScriptedResult, ...] = ()
@@ -91,8 +93,9 @@ class TestCase(Value):
         for name in ("assertions", "must", "turns", "tool_results"):
             if not written.get(name):
                 written.pop(name, None)
-        if self.threshold is None:
-            written.pop("threshold", None)
+        for name in ("threshold", "same_as"):
+            if written.get(name) is None:
+                written.pop(name, None)
         return written
 
     @property

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +17,15 @@ from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
 from engine.render.encode import visible
-from schemas.errors import SourceError, UsageError
+from schemas.errors import HostError, HostUnavailable, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
 
     from adapters.hub import Hub
+    from schemas.hub import HubPrompt
 
 PAUSE_S = 2.0
 """Seconds between two requests for a promotion's state."""
@@ -58,13 +60,14 @@ def promote(options: HubOptions, lineage: str, tag: str, *, source: str | None, 
     if options.as_json:
         _print(asked)
     elif state in ENDS:
-        put(f"{HEADINGS[state]}: {_named(asked)}. {visible(str(asked.get('outcome')))}\n")
-        if state == "blocked":
-            again = f"promptverdict promote {lineage} {tag} --anyway {asked.get('id')} --reason …"
+        put(visible(f"{HEADINGS[state]}: {_named(asked)}. {asked.get('outcome')}") + "\n")
+        if state != "moved":
+            again = visible(f"promptverdict promote {lineage} {tag} --anyway {asked.get('id')} --reason …")
             put(f"The tag did not move. A maintainer can move it anyway: {again}\n")
     else:
-        put(f"asked: {_named(asked)} is promotion {asked.get('id')}\n")
-    return ENDS.get(state, Exit.PASS)
+        put(visible(f"asked: {_named(asked)} is promotion {asked.get('id')}") + "\n")
+    # Still open: who waited got no verdict, and who didn't wait asked for none.
+    return ENDS.get(state, Exit.ERROR if wait else Exit.PASS)
 
 
 def promote_anyway(options: HubOptions, promotion: int, reason: str) -> Exit:
@@ -97,10 +100,13 @@ def tags(options: HubOptions, lineage: str | None, *, history: bool) -> Exit:
 
 def pull(options: HubOptions, tag: str, output: Path) -> Exit:
     """Writes the prompts of a tag to a file, whole or not at all. Raises HostError and UsageError."""
+    from adapters.hub import read_prompt_set
+
     token = os.environ.get("PROMPTVERDICT_TOKEN")
     if not token:
         raise UsageError("no read token", where="PROMPTVERDICT_TOKEN", hint="promptverdict tokens add NAME makes one")
-    return _written(options, _hub(options, token).prompt_set(tag), output)
+    content = _hub(options, token).prompt_set(tag)
+    return _written(options, content, read_prompt_set(content, _repository(options, Path()), tag), output)
 
 
 def pull_commit(options: HubOptions, repo: Path, commit: str, tag: str, output: Path) -> Exit:
@@ -118,7 +124,7 @@ def pull_commit(options: HubOptions, repo: Path, commit: str, tag: str, output: 
     at = repository.committed_at(sha)
     entries = tuple(HubEntry(prompt=prompt, moved_at=at) for prompt in found)
     document = PromptSet(repository=_repository(options, repo), tag=tag, entries=entries).document()
-    return _written(options, canonical_json(document), output)
+    return _written(options, canonical_json(document), found, output)
 
 
 def add_token(options: HubOptions, name: str) -> Exit:
@@ -127,8 +133,9 @@ def add_token(options: HubOptions, name: str) -> Exit:
     if options.as_json:
         _print(made)
         return Exit.PASS
-    sys.stderr.write(f"token {made.get('id')} reads every tag of this repository; it is shown only now\n")
-    put(f"{made.get('token')}\n")
+    number, secret = visible(str(made.get("id"))), visible(str(made.get("token")))
+    sys.stderr.write(f"token {number} reads every tag of this repository; it is shown only now\n")
+    put(f"{secret}\n")
     return Exit.PASS
 
 
@@ -150,17 +157,21 @@ def _moved(options: HubOptions, move: Mapping[str, JsonValue]) -> Exit:
 def _ended(hub: Hub, asked: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """Waits for the result. Ctrl-C ends the waiting, not the promotion."""
     until = time.monotonic() + PATIENCE_S
-    said = None
+    number, said = asked.get("id"), None
+    if not isinstance(number, int):
+        raise HostError("the hub answered no promotion", hint="check that PROMPTVERDICT_HUB is the bot's address")
     while asked.get("state") not in ENDS and time.monotonic() < until:
         if asked.get("state") != said:
             said = asked.get("state")
-            sys.stderr.write(f"promotion {asked.get('id')}: {said}\n")
+            sys.stderr.write(f"promotion {number}: {visible(str(said))}\n")
         time.sleep(PAUSE_S)
-        asked = hub.get(f"/promotions/{asked.get('id')}")
+        # The promotion goes on while the bot restarts or GitHub fails, so its result is worth waiting for.
+        with suppress(HostUnavailable):
+            asked = hub.get(f"/promotions/{number}")
     return asked
 
 
-def _written(options: HubOptions, content: bytes, output: Path) -> Exit:
+def _written(options: HubOptions, content: bytes, prompts: Sequence[HubPrompt], output: Path) -> Exit:
     whole = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     try:
         whole.write_bytes(content)
@@ -170,11 +181,11 @@ def _written(options: HubOptions, content: bytes, output: Path) -> Exit:
         raise UsageError(
             f"{output} can't be written: {error.strerror}", hint="name a file in a folder that exists"
         ) from error
-    names = sorted(json.loads(content).get("prompts", {}))
+    names = sorted(prompt.lineage for prompt in prompts)
     if options.as_json:
         _print({"output": str(output), "prompts": list(names)})
     else:
-        put(f"{output}: {', '.join(names)}\n")
+        put(visible(f"{output}: {', '.join(names)}") + "\n")
     return Exit.PASS
 
 

@@ -53,27 +53,28 @@ class LabelFile:
                 lines[places[answer.id]] = answer.line
             else:
                 lines.append(answer.line)
-        self._replace("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+        replace_file(self._place, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
     def _data(self) -> bytes:
         return self._place.read_bytes() if self._place.exists() else b""
 
-    def _replace(self, data: bytes) -> None:
-        self._place.parent.mkdir(parents=True, exist_ok=True)
-        mode = self._place.stat().st_mode & 0o777 if self._place.exists() else 0o644
-        handle, temporary = tempfile.mkstemp(dir=self._place.parent, prefix=f".{self._place.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(mode)
-            # In one step: a reader, or a crash, sees the old file or the new one.
-            Path(temporary).replace(self._place)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
+
+def replace_file(place: Path, data: bytes) -> None:
+    """Writes a file in one step. A reader, or a crash, sees the old file or the new one. Raises OSError."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    mode = place.stat().st_mode & 0o777 if place.exists() else 0o644
+    handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def label_file(root: Path, change: LineageChange) -> LabelFile:

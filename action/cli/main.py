@@ -30,7 +30,10 @@ def _code() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except PromptVerdictError as error:
-        sys.stderr.write(f"promptverdict: {error}\n")
+        from engine.render.encode import visible
+
+        # It may quote a server's answer, which could write commands to the terminal.
+        sys.stderr.write(f"promptverdict: {visible(str(error), lines=True)}\n")
         return exit_of_error(error)
     except KeyboardInterrupt:
         sys.stderr.write("\npromptverdict: interrupted\n")

@@ -11,14 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from bot.commands.edits import NoEditError
-from bot.commands.edits.csv_text import add_row, protect_row
-from bot.commands.edits.json_text import add_element, add_line, protect_element, protect_line
-from bot.commands.edits.yaml_text import add_item, protect_item
 from engine.detection.prompt_diff import ends_in_common
 from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, source_of
 from engine.readers.cases import case_of
@@ -26,18 +21,16 @@ from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import plain
 from engine.readers.promptfoo_files import is_promptfoo
 from engine.readers.prompts.registry import read_prompt
-from engine.readers.testsets import inline_test_set, read_test_set
 from engine.readers.yaml_nodes import read_yaml
+from engine.test_edits import NoEditError
+from engine.test_edits.formats import EDITORS, format_of, read_cases
+from engine.test_edits.verified import MixedLineEndsError, edited
 from schemas.errors import PromptVerdictError
 from schemas.testsets import TestCase, TestSet
 from schemas.values import Value, digest_of
 
 CONTEXT = 3
 """Unchanged lines around a change, as in git."""
-INLINE = (".prompt.yml", ".prompt.yaml")
-TEST_DATA = "testData"
-_BOM = "\ufeff"
-_OTHER_BREAKS = re.compile("[\x0b\x0c\x85\u2028\u2029]|\r(?!\n)")
 _QUOTED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
@@ -60,32 +53,12 @@ class NoPatch(Value):
     """The file has no such case."""
 
 
-class Editor(NamedTuple):
-    """How one format of test sets is edited as text. Each function raises NoEditError."""
-
-    protect: Callable[[str, int, int], str]
-    """Of the text, the case's position and its line."""
-    add: Callable[[str, Mapping[str, JsonValue]], str]
-
-
-EDITORS = {
-    "jsonl": Editor(lambda text, _, line: protect_line(text, line), add_line),
-    "json": Editor(lambda text, position, _: protect_element(text, position), add_element),
-    "csv": Editor(lambda text, position, _: protect_row(text, position), add_row),
-    "yaml": Editor(lambda text, position, _: protect_item(text, position), add_item),
-    "inline": Editor(
-        lambda text, position, _: protect_item(text, position, TEST_DATA),
-        lambda text, row: add_item(text, row, TEST_DATA),
-    ),
-}
-
-
 def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     """Returns the patch that marks ``case`` as protected, in a test set or in a prompt file with ``testData``."""
     if is_promptfoo(path, data):
         return _by_hand(path)
     try:
-        before = _read(path, data)
+        before = read_cases(path, data)
     except PromptVerdictError as error:
         return NoPatch(sentence=f"The test set can't be read: {error}.")
     position = next((number for number, known in enumerate(before.cases) if known.id == case), None)
@@ -96,7 +69,7 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     found = before.cases[position]
     if found.protected:
         return NoPatch(sentence=f"`{case}` of `{path}` is already protected.")
-    protect_in = EDITORS[_format(path)].protect
+    set_in = EDITORS[format_of(path)].set
     wanted = [*before.cases]
     wanted[position] = found.model_copy(update={"protected": True})
     place = f" in line {found.line}" if found.line else ""
@@ -104,7 +77,7 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
         path,
         data,
         case,
-        lambda text: protect_in(text, position, found.line or 0),
+        lambda text: set_in(text, position, found.line or 0, "protected", True),
         wanted,
         by_hand=f"set protected: true by hand{place}",
     )
@@ -115,7 +88,7 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     if is_promptfoo(path, data):
         return _by_hand(path)
     try:
-        before = _read(path, data)
+        before = read_cases(path, data)
         formed = _in_their_form(row, before, _last_row(path, data))
         wanted = case_of(Source("the case", ""), formed, None, Counter()).case
     except NoEditError as error:
@@ -125,7 +98,7 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     if any(known.id == wanted.id for known in before.cases):
         return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
 
-    kind = _format(path)
+    kind = format_of(path)
     if kind == "inline":
         formed = {**wanted.inputs, **{key: value for key, value in formed.items() if key not in ("input", "inputs")}}
     add_to, cases = EDITORS[kind].add, (*before.cases, wanted)
@@ -138,24 +111,11 @@ def _by_hand(path: str) -> NoPatch:
     return NoPatch(sentence=f"`{path}` is promptfoo's configuration. Edit it by hand.")
 
 
-def _format(path: str) -> str:
-    if path.endswith(INLINE):
-        return "inline"
-    kinds = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".json": "json"}
-    return next((kind for suffix, kind in kinds.items() if path.endswith(suffix)), "yaml")
-
-
-def _read(path: str, data: bytes) -> TestSet:
-    if path.endswith(INLINE):
-        return inline_test_set(read_prompt(path, {path: data}))
-    return read_test_set(path, data)
-
-
 def _last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:
     """Returns the last case as written: a new case gets the same keys. Empty for a file without cases."""
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES)
     row: JsonValue
-    match _format(path):
+    match format_of(path):
         case "jsonl":
             lines = [line for line in source.text.split("\n") if line.strip()]
             row = json_line(source, lines[-1], len(lines)) if lines else {}
@@ -219,26 +179,14 @@ def _patch(
     path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
 ) -> Patch | NoPatch:
     """Returns the difference that ``edit`` makes, if the file then contains exactly ``wanted``."""
-    old = data.decode()
-    mark = _BOM if old.startswith(_BOM) else ""
-    text = old.removeprefix(_BOM).replace("\r\n", "\n")
-    ends = old.count("\r\n")
-    if _OTHER_BREAKS.search(text) or ends not in (0, old.count("\n")):
-        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     try:
-        new = mark + (edit(text).replace("\n", "\r\n") if ends else edit(text))
-        after = _read(path, new.encode())
+        new = edited(path, data, edit, wanted)
+    except MixedLineEndsError:
+        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     except NoEditError as error:
-        return NoPatch(sentence=f"`{path}` can't be edited safely ({error}), so {by_hand}.")
-    except PromptVerdictError:
-        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
-    if [_content(one) for one in after.cases] != [_content(one) for one in wanted]:
-        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
-    return Patch(path=path, case=case, text=unified(path, old, new), content=new.encode())
-
-
-def _content(case: TestCase) -> dict[str, JsonValue]:
-    return case.model_dump(mode="json", exclude={"path", "line"})
+        why = f" ({error})" if str(error) else ""
+        return NoPatch(sentence=f"`{path}` can't be edited safely{why}, so {by_hand}.")
+    return Patch(path=path, case=case, text=unified(path, data.decode(), new.decode()), content=new)
 
 
 def unified(path: str, old: str, new: str) -> str:

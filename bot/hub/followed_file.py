@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
+    from schemas.config import TagsConfig
     from schemas.host import Sha
 
 CONFIG = "promptverdict.yaml"
@@ -34,18 +35,21 @@ class FollowedFile:
         self._branch = branch
         self._app = app
 
-    def follow(self, repo: RepositoryRef, branch: str, sha: Sha) -> None:
-        """Asks for every move that the file wants, after a push of ``sha`` to the default branch. May be repeated.
+    def follow(self, repo: RepositoryRef, branch: str) -> None:
+        """Asks for every move that the file wants, after a push to the default branch. May be repeated.
 
         A version that a tag had before is a rollback, and any other is a promotion with its verdict. Mistakes in the
         file are logged. Blocks. Raises HostUnavailable and StoreError.
         """
         try:
             # Most pushes concern no tag, so only the configuration is read, from the copy of the repository.
+            # At the tip: an older push may be delivered again, or later than a newer one, and must take nothing back.
+            sha = self._app.host(repo.installation_id, repo.full_name).branch(branch)
             data = self._branch.file(repo, sha, CONFIG)
-            path = read_config(CONFIG, data).tags.follow if data is not None else None
+            rules = read_config(CONFIG, data).tags if data is not None else None
+            path = rules.follow if rules is not None else None
             named = self._branch.file(repo, sha, path) if path is not None else None
-            if path is None:
+            if rules is None or path is None:
                 return
             if named is None:
                 raise UsageError("there is no such file", where=path, hint="add it, or correct tags.follow")
@@ -57,9 +61,12 @@ class FollowedFile:
             return
         for tag, prompts in wanted.items():
             for lineage, commit in prompts.items():
-                self._move(repo, path, branch, tag=tag, lineage=lineage, commit=commit)
+                self._move(repo, rules, branch, tag=tag, lineage=lineage, commit=commit)
 
-    def _move(self, repo: RepositoryRef, path: str, branch: str, *, tag: str, lineage: str, commit: Sha) -> None:
+    def _move(
+        self, repo: RepositoryRef, rules: TagsConfig, branch: str, *, tag: str, lineage: str, commit: Sha
+    ) -> None:
+        path = rules.follow or ""
         asker = Asker(path, Role.MAINTAIN)
         request = f"file:{repo.repository_id}:{tag}:{lineage}:{commit}"
         try:
@@ -71,6 +78,7 @@ class FollowedFile:
             now = self._records.current_move(repo.repository_id, lineage, tag)
             if now is not None and now.to_digest == version.digest:
                 return
+            self._hub.refuse_immutable(repo, lineage, tag, rules.immutable)
             request = f"{request}:after {now.id if now else 0}"
             if self._records.pointed(repo.repository_id, lineage, tag, version.digest):
                 self._hub.rollback(

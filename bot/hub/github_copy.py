@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.hub.hub_service import TAG
 from bot.store.async_records import AsyncRecords
 from bot.store.hub_values import MoveKind, TagMove
 from bot.telemetry.logs import logger
@@ -24,6 +25,8 @@ TASK = "prompt:"
 """The start of a deployment's task; the prompt's name follows."""
 REPORTED_FOR = timedelta(days=7)
 """Age from which a move is no longer reported."""
+MOST_SILENT = 3
+"""Repositories for which GitHub doesn't answer, before it counts as down."""
 
 log = logger("hub")
 
@@ -39,8 +42,12 @@ class GitHubCopy:
 
     async def report(self) -> None:
         """Creates a deployment for each move that GitHub doesn't know. May be repeated."""
+        silent: set[int] = set()
         for move in await self._records.unreported_moves(self._clock.utc() - REPORTED_FOR):
             repo = await self._records.repository_by_id(move.repository_id)
+            # In the order of moves: the newest deployment says what a tag has.
+            if move.repository_id in silent:
+                continue
             version = await self._records.hub_version(move.repository_id, move.to_digest, move.lineage)
             if repo is None or version is None:
                 continue
@@ -48,7 +55,10 @@ class GitHubCopy:
                 made = await asyncio.to_thread(self._deploy, repo, move, version.prompt.commit)
             except HostUnavailable as error:
                 log.warning("move not reported", repository=repo.repository_id, move=move.id, why=str(error))
-                return
+                silent.add(move.repository_id)
+                if len(silent) == MOST_SILENT:
+                    return
+                continue
             except PermissionMissing:
                 made = None
             except HostError as error:
@@ -80,7 +90,7 @@ class GitHubCopy:
             for one in host.deployments(f"{TASK}{lineage}"):
                 newest.setdefault(one.environment, one)
             for tag, found in sorted(newest.items()):
-                if records.current_move(repo.repository_id, lineage, tag) is None:
+                if TAG.fullmatch(tag) and records.current_move(repo.repository_id, lineage, tag) is None:
                     move = self._restored(repo, lineage, tag, found, by)
                     moved += [] if move is None else [move]
         return moved

@@ -13,13 +13,13 @@ from schemas.errors import UsageError
 from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from bot.runs.default_branch import DefaultBranch
     from bot.store.hub_values import HubVersion
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
-    from schemas.detection import Detection
     from schemas.host import Role
     from schemas.hub import HubPrompt
     from schemas.ports import Clock
@@ -28,6 +28,10 @@ TAG = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 SHORTEST = 7
 """Fewest digits of a digest that name a version."""
 LONGEST_REASON = 500
+
+
+VERDICTS = {PromotionState.BLOCKED: VerdictStatus.BLOCKED, PromotionState.FAILED: VerdictStatus.ERROR}
+"""What an override goes against."""
 
 
 class Asker(NamedTuple):
@@ -63,6 +67,11 @@ class HubService:
         same promotion. Raises UsageError for a prompt, tag or version that there isn't, and HostError and SourceError
         if GitHub doesn't answer.
         """
+        before = self._records.requested_promotion(request)
+        if before is not None:
+            if (before.lineage, before.tag) != (lineage, tag):
+                raise UsageError("this request asked for another promotion", hint="give each request an id of its own")
+            return self._without_a_verdict(before)
         candidate = self._candidate(repo, lineage, tag, source)
         return self.promote_version(repo, candidate, tag, asker=asker, request=request, number=number)
 
@@ -77,7 +86,7 @@ class HubService:
         number: int | None = None,
     ) -> Promotion:
         """Asks for the promotion of a version of the default branch."""
-        at, lineage = self._clock.utc(), candidate.lineage
+        lineage = candidate.lineage
         current = self._records.current_move(repo.repository_id, lineage, tag)
         asked = self._records.ask_promotion(
             repo,
@@ -92,31 +101,36 @@ class HubService:
                 role=asker.role.value,
                 request=request,
                 number=number,
-                asked_at=at,
+                asked_at=self._clock.utc(),
             ),
             candidate,
         )
-        if not asked.state.is_open:
+        return self._without_a_verdict(asked)
+
+    def _without_a_verdict(self, asked: Promotion) -> Promotion:
+        """Ends a promotion for which there is nothing to compare. May be repeated."""
+        at = self._clock.utc()
+        end = end_without_verdict(asked, at)
+        if end is None or not asked.state.is_open:
             return asked
-        if asked.from_digest == asked.to_digest:
-            return self._end(asked, PromotionState.MOVED, f"{tag} has this version already.", None)
-        if asked.from_digest is None:
-            move = move_of(asked, MoveKind.FIRST, at)
-            return self._end(asked, PromotionState.MOVED, f"{tag} had no version of {lineage} before.", move)
-        return asked
+        return self._records.end_promotion(asked.id, PromotionState.MOVED, end.outcome, at, end.move) or asked
 
     def override(self, repo: RepositoryRef, promotion_id: int, *, reason: str, asker: Asker, request: str) -> TagMove:
-        """Moves a tag although its promotion was blocked. Raises UsageError if there is nothing to override."""
-        done = self._records.requested_move(request)
-        if done is not None:
-            return done
+        """Moves a tag although its promotion was blocked, or came to no verdict.
+
+        Raises UsageError if there is nothing to override.
+        """
         blocked = self._records.promotion(promotion_id)
         if blocked is None or blocked.repository_id != repo.repository_id:
             raise UsageError(f"there is no promotion {promotion_id}")
-        if blocked.state is not PromotionState.BLOCKED:
+        done = self._done(request, blocked.lineage, blocked.tag)
+        if done is not None:
+            return done
+        # Without a verdict too: the model that the tag has may be gone for good, and then no promotion can be measured.
+        if blocked.state not in (PromotionState.BLOCKED, PromotionState.FAILED):
             raise UsageError(
                 f"promotion {promotion_id} is {blocked.state.value}, so there is nothing to override",
-                hint="only a blocked promotion can be overridden",
+                hint="only a promotion that is blocked or has no verdict can be overridden",
             )
         return self._moved(
             TagMove(
@@ -128,7 +142,7 @@ class HubService:
                 by=asker.login,
                 role=asker.role.value,
                 kind=MoveKind.OVERRIDE,
-                verdict=VerdictStatus.BLOCKED.value,
+                verdict=VERDICTS[blocked.state].value,
                 reason=_reason(reason),
                 request=request,
                 at=self._clock.utc(),
@@ -140,23 +154,26 @@ class HubService:
     ) -> TagMove:
         """Moves a tag back to a version that it had. Needs neither GitHub nor a model.
 
-        ``to`` is the first digits of its digest; ``None`` is the version before the present one. Raises UsageError if
-        there is no such version.
+        ``to`` is the first digits of its digest; ``None`` is the version before the present one, where a version that
+        was rolled back no longer counts. Raises UsageError if there is no such version.
         """
-        done = self._records.requested_move(request)
+        done = self._done(request, lineage, tag)
         if done is not None:
             return done
-        moves = self._records.moves(repo.repository_id, lineage=lineage, tag=tag, limit=1_000)
+        moves = []
+        if TAG.fullmatch(tag):  # no database takes every text
+            moves = self._records.moves(repo.repository_id, lineage=lineage, tag=tag, limit=1_000)
         if not moves:
             raise self._unknown(repo, lineage, tag)
         now = moves[0].to_digest
         earlier = [move.to_digest for move in moves if move.to_digest != now]
-        target = earlier[0] if to is None and earlier else None
+        target = _before(moves) if to is None else None
         if to is not None:
             target = next((digest for digest in earlier if len(to) >= SHORTEST and digest.startswith(to)), None)
         if target is None:
             had = ", ".join(digest[:12] for digest in list(dict.fromkeys(earlier))[:8]) or "no other version"
-            raise UsageError(f"{tag} never pointed to {to or 'another version'} of {lineage}", hint=f"it had: {had}")
+            what = f"{tag} never pointed to {to} of {lineage}" if to else f"{tag} has no earlier version of {lineage}"
+            raise UsageError(what, hint=f"it had: {had}")
         return self._moved(
             TagMove(
                 repository_id=repo.repository_id,
@@ -177,13 +194,19 @@ class HubService:
         if not TAG.fullmatch(tag):
             raise UsageError(f"{shown(tag)} can't be a tag", hint="use lower-case letters, digits, dots and dashes")
         today = self._branch.read(repo, lineage)
-        self._refuse_immutable(repo, lineage, tag, today.detection)
+        change = next((one for one in today.detection.lineages if one.name == lineage), None)
+        # A tag is one for the whole repository, so its own configuration counts beside that of the prompt's folder.
+        configs = (today.detection.config, today.detection.config_of(change) if change else None)
+        for config in configs:
+            self.refuse_immutable(repo, lineage, tag, config.tags.immutable if config else ())
         if source is not None:
             return self._known(repo, lineage, source).prompt
-        return version_of(next(one for one in today.detection.lineages if one.name == lineage), today.sha)
+        if change is None:
+            raise UsageError(f"the default branch has no prompt {lineage}")
+        return version_of(change, today.sha)
 
-    def _refuse_immutable(self, repo: RepositoryRef, lineage: str, tag: str, detection: Detection) -> None:
-        patterns = detection.config.tags.immutable if detection.config else ()
+    def refuse_immutable(self, repo: RepositoryRef, lineage: str, tag: str, patterns: Sequence[str]) -> None:
+        """Raises UsageError for a tag that matches one of ``patterns`` and has a version."""
         if not any(matches(pattern, tag) for pattern in patterns):
             return
         if self._records.current_move(repo.repository_id, lineage, tag) is not None:
@@ -193,7 +216,7 @@ class HubService:
 
     def _known(self, repo: RepositoryRef, lineage: str, source: str) -> HubVersion:
         """Returns the version of a tag, or of a digest's first digits."""
-        move = self._records.current_move(repo.repository_id, lineage, source)
+        move = self._records.current_move(repo.repository_id, lineage, source) if TAG.fullmatch(source) else None
         if move is not None:
             found = self._records.hub_version(repo.repository_id, move.to_digest, lineage)
             if found is not None:
@@ -204,7 +227,7 @@ class HubService:
             return named[0]
         there = sorted({one.tag for one in self._records.tags(repo.repository_id, lineage)})
         raise UsageError(
-            f"{lineage} has no tag or version {source}", hint=f"its tags are: {', '.join(there) or 'none'}"
+            f"{lineage} has no tag or version {shown(source)}", hint=f"its tags are: {', '.join(there) or 'none'}"
         )
 
     def _unknown(self, repo: RepositoryRef, lineage: str, tag: str) -> UsageError:
@@ -214,7 +237,14 @@ class HubService:
                 f"no tag has a version of {lineage}", hint=did_you_mean(lineage, {one.lineage for one in tags})
             )
         there = {one.tag for one in tags if one.lineage == lineage}
-        return UsageError(f"{lineage} has no tag {tag}", hint=did_you_mean(tag, there))
+        return UsageError(f"{lineage} has no tag {shown(tag)}", hint=did_you_mean(tag, there))
+
+    def _done(self, request: str, lineage: str, tag: str) -> TagMove | None:
+        """Returns the move that a request made. Raises UsageError if it was another tag's."""
+        done = self._records.requested_move(request)
+        if done is not None and (done.lineage, done.tag) != (lineage, tag):
+            raise UsageError("this request has already moved another tag", hint="give each request an id of its own")
+        return done
 
     def _moved(self, move: TagMove) -> TagMove:
         stored = self._records.move_tag(move)
@@ -222,9 +252,33 @@ class HubService:
             raise UsageError(f"{move.tag} was moved meanwhile", hint="look at the tag, then ask again")
         return stored
 
-    def _end(self, asked: Promotion, state: PromotionState, outcome: str, move: TagMove | None) -> Promotion:
-        ended = self._records.end_promotion(asked.id, state, outcome, self._clock.utc(), move)
-        return ended or asked
+
+class _End(NamedTuple):
+    outcome: str
+    move: TagMove | None
+
+
+def end_without_verdict(asked: Promotion, at: datetime) -> _End | None:
+    """Returns how a promotion ends that needs no verdict: equal content, or the tag's first version."""
+    if asked.from_digest == asked.to_digest:
+        return _End(f"{asked.tag} has this version already.", None)
+    if asked.from_digest is None:
+        return _End(f"{asked.tag} had no version of {asked.lineage} before.", move_of(asked, MoveKind.FIRST, at))
+    return None
+
+
+def _before(moves: Sequence[TagMove]) -> str | None:
+    """Returns the version before the present one. ``moves``: newest first.
+
+    A rollback takes back what was on top, so that the next one doesn't return to it.
+    """
+    had: list[str] = []
+    for move in reversed(moves):
+        if move.kind is MoveKind.ROLLBACK and move.to_digest in had:
+            del had[had.index(move.to_digest) + 1 :]
+        else:
+            had = [*(digest for digest in had if digest != move.to_digest), move.to_digest]
+    return had[-2] if len(had) > 1 else None
 
 
 def move_of(promotion: Promotion, kind: MoveKind, at: datetime, verdict: str | None = None) -> TagMove:

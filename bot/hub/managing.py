@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,10 +12,11 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from adapters.github.refusals import TokenUnknown
-from bot.hub.hub_service import LONGEST_REASON, Asker
+from bot.hub.hub_service import LONGEST_REASON, TAG, Asker
 from bot.hub.reading import Refusal, json_response, refused
 from bot.hub.tokens import new_token, token_hash
 from bot.telemetry.logs import logger
+from engine.readers.bounded import shown
 from schemas.errors import HostError, NotFound, PromptVerdictError, StoreError
 from schemas.host import Role
 from schemas.hub import TagName
@@ -37,6 +39,7 @@ LEVELS = {
     "admin": Role.ADMIN, "maintain": Role.MAINTAIN, "push": Role.WRITE, "triage": Role.TRIAGE, "pull": Role.READ,
 }  # fmt: skip
 ORDER = tuple(Role)
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 
 Lineage = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20]{1,200}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{16,64}$")]
@@ -93,6 +96,11 @@ class _Call:
         self.repo = repo
         self.asker = asker
 
+    def number(self, name: str) -> int:
+        """Returns a number of the address; 0, which nothing has, for one that no database can hold."""
+        found: int = self.path[name]
+        return found if found < 2**63 else 0
+
 
 class HubManaging:
     """The routes that move tags. ``person`` returns GitHub as the owner of a token sees it."""
@@ -147,7 +155,8 @@ class HubManaging:
         if scheme.lower() != "bearer" or not token or token.startswith("pv_"):
             raise Refusal(401, "a GitHub token is missing", "set GITHUB_TOKEN to your own, not to a read token")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
-        repo = self._records.repository_named(named)
+        # No database stores every text, such as NUL.
+        repo = self._records.repository_named(named) if NAME.fullmatch(named) else None
         person = self._person(token)
         held = person.held(repo.repository_id, repo.full_name) if repo else None
         level = held.level if held else None
@@ -171,6 +180,8 @@ class HubManaging:
     def _moves(self, call: _Call) -> Response:
         lineage, tag = call.query.get("lineage"), call.query.get("tag")
         at = call.repo.repository_id
+        if tag is not None and not TAG.fullmatch(tag):
+            raise Refusal(400, f"{shown(tag)} can't be a tag", "use lower-case letters, digits, dots and dashes")
         if "history" in call.query:
             moves = self._records.moves(at, lineage=lineage, tag=tag, limit=1_000)
         else:
@@ -190,7 +201,7 @@ class HubManaging:
         return json_response(self._shown(promotion), status=202 if promotion.state.is_open else 200)
 
     def _promotion(self, call: _Call) -> Response:
-        found = self._records.promotion(call.path["promotion"])
+        found = self._records.promotion(call.number("promotion"))
         if found is None or found.repository_id != call.repo.repository_id:
             raise Refusal(404, "there is no such promotion", "take its number from promote")
         return json_response(self._shown(found))
@@ -199,7 +210,7 @@ class HubManaging:
         asked = OverrideBody.model_validate_json(call.body)
         move = self._hub.override(
             call.repo,
-            call.path["promotion"],
+            call.number("promotion"),
             reason=asked.reason,
             asker=call.asker,
             request=f"api:{call.repo.repository_id}:{asked.request}",
@@ -229,7 +240,7 @@ class HubManaging:
         return json_response({"id": made.id, "name": made.name, "token": token}, status=201)
 
     def _revoke_token(self, call: _Call) -> Response:
-        if not self._records.revoke_token(call.repo.repository_id, call.path["token"], self._clock.utc()):
+        if not self._records.revoke_token(call.repo.repository_id, call.number("token"), self._clock.utc()):
             raise Refusal(404, "there is no such token", "it may be revoked already")
         return Response(status_code=204)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bot.hub.hub_service import move_of
+from bot.hub.hub_service import end_without_verdict, move_of
 from bot.hub.replies import RESULT, result_text
 from bot.runs.evaluation import Evaluated
 from bot.store.async_records import AsyncRecords
@@ -66,6 +66,11 @@ class PromotionSteps:
         candidate = await self._records.hub_version(promotion.repository_id, promotion.to_digest, promotion.lineage)
         if repo is None or candidate is None:
             await self._end(promotion, PromotionState.FAILED, "Its repository or version is gone.")
+            return
+        end = end_without_verdict(promotion, self._clock.utc())
+        if end is not None:  # whoever asked was killed before its end
+            at = self._clock.utc()
+            await self._records.end_promotion(promotion.id, PromotionState.MOVED, end.outcome, at, end.move)
             return
         run = await self._records.open_run(
             repo, None, candidate.prompt.commit, f"{promotion.lineage}:{promotion.tag}",

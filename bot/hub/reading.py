@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -144,11 +143,15 @@ class HubReading:
             raise Refusal(422, error.what, error.hint or "") from None
 
     def _asked(self, at: int, lineage: str, version: str | None, label: str | None) -> HubVersion:
+        if version is not None and label is not None:
+            # Not one of the two: the version may not have the label.
+            raise Refusal(400, "both a version and a label are given", "give one of them")
         if version is not None:
             number = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0
             found = self._records.hub_version_numbered(at, lineage, number)
         else:
-            move = self._records.current_move(at, lineage, label or DEFAULT_LABEL)
+            tag = label or DEFAULT_LABEL
+            move = self._records.current_move(at, lineage, tag) if TAG.fullmatch(tag) else None
             found = self._records.hub_version(at, move.to_digest, lineage) if move else None
         if found is None:
             raise Refusal(404, "there is no such prompt with this label or version", "promote a version first")
@@ -176,5 +179,5 @@ def _secret_key(authorization: str) -> str:
         return ""
     try:
         return base64.b64decode(given, validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no UTF-8, or no ASCII
         return ""

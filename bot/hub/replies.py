@@ -48,7 +48,7 @@ def result_text(promotion: Promotion, card: Scorecard | None, page: str | None) 
         parts.append(prose(promotion.outcome, 1_000))
     reasons = [reason.sentence for one in (card.lineages if card else ()) for reason in one.reasons]
     parts += [f"- {prose(sentence, 500)}" for sentence in reasons[:5]]
-    if promotion.state is PromotionState.BLOCKED:
+    if promotion.state in (PromotionState.BLOCKED, PromotionState.FAILED):
         parts.append(
             prose(
                 f"The tag did not move. To move it anyway, a maintainer comments `/verdict promote-anyway "

@@ -21,7 +21,6 @@ from bot.webhooks.intents import (
     RerunRequested,
     ReviewGiven,
 )
-from schemas.host import Sha
 
 if TYPE_CHECKING:
     from bot.runs.coverage import Coverage
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
-FollowTags = Callable[[RepositoryRef, str, Sha], None]
-"""Moves tags to where a file on the default branch says, after a push of this commit. Blocks."""
+FollowTags = Callable[[RepositoryRef, str], None]
+"""Moves tags to where a file on the default branch says, after a push to it. Blocks."""
 
 
 class IntentHandler:
@@ -81,7 +80,7 @@ class IntentHandler:
     async def _pushed(self, pushed: Pushed) -> None:
         await self._reconciler.base_moved(pushed.repo, pushed.branch)
         if pushed.to_default:
-            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch, pushed.sha)
+            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo

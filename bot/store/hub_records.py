@@ -174,6 +174,12 @@ class HubRecords:
             session.flush()
             return _promotion(row)
 
+    def requested_promotion(self, request: str) -> Promotion | None:
+        """Returns the promotion that a request asked for."""
+        with self._database.reading() as session:
+            row = session.exec(select(Promotions).where(col(Promotions.request) == request)).first()
+            return None if row is None else _promotion(row)
+
     def promotion(self, promotion_id: int) -> Promotion | None:
         """Returns one promotion."""
         with self._database.reading() as session:

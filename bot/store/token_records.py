@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from bot.store.hub_values import ReadToken, TokenOwner
 from bot.store.installations import hold
 from bot.store.tables import Installations, Repositories
 from bot.store.values import RepositoryRef
+from schemas.errors import StoreError
 
 if TYPE_CHECKING:
     from bot.store.database import Database
@@ -55,7 +57,7 @@ class TokenRecords:
             return True
 
     def token_owner(self, token_hash: str, at: datetime) -> TokenOwner | None:
-        """Returns what a token reads; ``None`` if it is unknown or revoked, or the App is suspended there.
+        """Returns what a token reads; ``None`` if it is unknown or revoked, or the App was removed there.
 
         Notes the use, once in ``USED_EVERY``.
         """
@@ -72,7 +74,8 @@ class TokenRecords:
             return None
         token, repository, _ = found
         if token.used_at is None or at - token.used_at > USED_EVERY:
-            with self._database.writing() as session:
+            # A full disk must not keep applications from reading, and a reader needs no note.
+            with suppress(StoreError), self._database.writing() as session:
                 row = session.get(ReadTokens, token.id)
                 if row is not None:
                     row.used_at = at

@@ -97,6 +97,10 @@ def _tests() -> dict[str, JsonValue]:
         "id": {"description": "Stable name; a hash of the inputs if absent.", "type": ["string", "integer"]},
         "input": {"description": "Short for inputs: {input: …}; a map is taken as inputs."},
         "slice": {"description": "Short for slices.", **_at({"texts": _TEXTS}, "texts")},
+        "same_as": {
+            "description": _at(properties, "same_as")["description"],
+            "type": ["string", "integer", "null"],
+        },
         "rubric_notes": {"description": "Another word for rubric.", "type": ["string", "null"]},
     }
     for name in ("must", "must_not"):

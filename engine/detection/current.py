@@ -41,6 +41,7 @@ def current(tree: SourceTree, pull_request: PullRequest, proposed: Config | None
     return Detection(
         merge=merge,
         config=config,
+        configs={place.root: place.base for place in named.places if place.base},
         budget_usd=max(change.budget.per_run_usd for change in changes),
         lineages=tuple(
             change.model_copy(

@@ -118,6 +118,18 @@ def _margin(slice_name: str | None) -> Judge:
     return judge
 
 
+def _names(direction: Direction) -> Judge:
+    """Judges lists of names: one that only grows has this direction, one that only shrinks the opposite."""
+
+    def judge(before: JsonValue, after: JsonValue) -> Direction:
+        old, new = ({str(name) for name in names} if isinstance(names, list) else set() for names in (before, after))
+        if old < new:
+            return direction
+        return (TIGHTER if direction is LOOSER else LOOSER) if new < old else UNCLEAR
+
+    return judge
+
+
 def _slice(before: JsonValue, after: JsonValue) -> Direction:
     """Judges slice policies. Watched is the loosest. Guarded is looser than must-pass. A mean compares with neither."""
     if SlicePolicy.WATCH in (before, after):
@@ -132,6 +144,16 @@ def _floor(before: JsonValue, after: JsonValue) -> Direction:
 def _age(before: JsonValue, after: JsonValue) -> Direction:
     old, new = duration(str(before)), duration(str(after))
     return NEUTRAL if old == new else LOOSER if new > old else TIGHTER
+
+
+def _canary(before: JsonValue, after: JsonValue) -> Direction:
+    """Judges canaries: more are tighter, fewer are looser, and others are unclear."""
+    old, new = _texts(before), _texts(after)
+    return TIGHTER if old < new else LOOSER if new < old else UNCLEAR
+
+
+def _texts(value: JsonValue) -> set[str]:
+    return {value} if isinstance(value, str) else {str(one) for one in value} if isinstance(value, list) else set()
 
 
 def _entry(before: JsonValue, after: JsonValue) -> Direction:
@@ -178,11 +200,16 @@ LINEAGE: Mapping[str, Judge] = {
     "tools": _always(UNCLEAR),
     "max_steps": _up_is(LOOSER),
     "rubric": _entry,
+    "canary": _canary,
     "scorer": _always(UNCLEAR),  # code, whose effect no rule can tell
     "judge": _always(UNCLEAR),
     "reference": _always(UNCLEAR),
     "static": _always(UNCLEAR),
     "template": _always(UNCLEAR),
+}
+TAGS: Mapping[str, Judge] = {
+    "immutable": _names(TIGHTER),
+    "follow": _always(UNCLEAR),  # another way to move what applications run
 }
 FIELD: Mapping[str, Judge] = {
     "kind": _always(UNCLEAR),
@@ -234,6 +261,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _budget("budget", base.budget, head.budget)
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("explain", _flat(_json(base.explain)), _flat(_json(head.explain)), EXPLAIN)
+    yield from _settings("tags", _json(base.tags), _json(head.tags), TAGS)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
         # A judge's model decides scores, so none of its settings is neutral.

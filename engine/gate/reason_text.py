@@ -111,7 +111,7 @@ def forbidden(broken: Sequence[str]) -> str:
     one = len(broken) == 1
     return (
         f"{count(len(broken), 'case')} broke with an answer that contains text "
-        f"{'it forbids' if one else 'they forbid'} (`must_not`): {listing(broken)}"
+        f"{'it forbids' if one else 'they forbid'} (`must_not` or `canary`): {listing(broken)}"
     )
 
 

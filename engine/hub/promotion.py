@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.detection.models import model_of
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.settings import settings_of
-from engine.hub.versions import prompt_of, served
+from engine.hub.versions import address_of, prompt_of, served
 from schemas.detection import Detection, LineageChange, ModelPair
 from schemas.errors import ConfigError, UsageError
 from schemas.scorecard import Change
@@ -27,12 +27,13 @@ def promotion(today: Detection, before: HubPrompt, after: HubPrompt) -> Detectio
     configured: neither can be measured.
     """
     found = next((one for one in today.lineages if one.name == after.lineage), None)
-    if found is None or today.config is None:
+    config = None if found is None else today.config_of(found)
+    if found is None or config is None:
         raise UsageError(
             f"the default branch has no prompt {after.lineage} any more",
             hint="a rollback needs no test set; promote what the branch has",
         )
-    return today.model_copy(update={"lineages": (_change(found, today.config, before, after),)})
+    return today.model_copy(update={"lineages": (_change(found, config, before, after),)})
 
 
 def _change(found: LineageChange, config: Config, before: HubPrompt, after: HubPrompt) -> LineageChange:
@@ -87,10 +88,16 @@ def _pairs(config: Config, before: HubPrompt, after: HubPrompt) -> tuple[ModelPa
 
 def _configured(config: Config, model: HubModel) -> ModelConfig:
     """Returns today's configuration of a version's model: addresses, keys and prices are always today's."""
-    found = model_of(model.name, config) or model_of(model.model, config)
-    if found is None or found.provider != model.provider:
+    named = [model_of(model.name, config), *config.models.values(), model_of(model.model, config)]
+    # A name may mean another model today. Another address is another model too, and must not get today's key.
+    there = [
+        one for one in named if one is not None and (one.provider, address_of(one)) == (model.provider, model.base_url)
+    ]
+    found = next((one for one in there if one.model == model.model), there[0] if there else None)
+    if found is None:
+        at = f", at {model.base_url}" if model.base_url else ""
         raise ConfigError(
-            f"the configuration no longer has the model {model.name} ({model.provider}, {model.model})",
+            f"the configuration no longer has the model {model.name} ({model.provider}, {model.model}{at})",
             where="models",
             hint="add it under models: to measure this version",
         )

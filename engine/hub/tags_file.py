@@ -9,14 +9,17 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from engine.readers.bounded import source_of
 from engine.readers.nodes import find, plain
 from engine.readers.yaml_nodes import read_yaml
-from schemas.config import Name
 from schemas.errors import ConfigError
 from schemas.hub import TagName
 
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+Lineage = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9._-]*[A-Za-z0-9_-]/)*[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)
+]
+"""The configured name of a prompt, with its folder if two configurations use the same name."""
 TagsFile = dict[str, dict[str, str]]
 """Commits by tag and prompt."""
-_FILE = TypeAdapter(dict[TagName, dict[Name, Commit]])
+_FILE = TypeAdapter(dict[TagName, dict[Lineage, Commit]])
 
 
 def read_tags_file(path: str, data: bytes) -> TagsFile:

@@ -66,11 +66,26 @@ def _model(prompt: PromptFile, name: str, model: ModelConfig) -> HubModel:
 
     sent = parameters_of(prompt, model).model_dump(mode="json")
     given = {key: value for key, value in sent.items() if value not in (None, [], {})}
-    return HubModel(name=name, provider=model.provider, model=model.model, parameters=given)
+    return HubModel(
+        name=name,
+        provider=model.provider,
+        model=model.model,
+        api=model.unusual_api,
+        base_url=address_of(model),
+        parameters=given,
+    )
+
+
+def address_of(model: ModelConfig) -> str | None:
+    """Returns the address that decides who answers; ``None`` for the provider's own."""
+    return model.base_url.rstrip("/") if model.base_url else None
 
 
 def served(model: HubModel, configured: ModelConfig) -> ModelConfig:
-    """Returns the configured model with the version's own parameters."""
-    return configured.model_copy(
-        update={"model": model.model, "parameters": Parameters.model_validate(model.parameters)}
-    )
+    """Returns the configured model with the version's own id, API and parameters."""
+    update: dict[str, object] = {"parameters": Parameters.model_validate(model.parameters)}
+    if model.api != configured.unusual_api:
+        update["api"] = model.api
+    if model.model != configured.model:
+        update |= {"model": model.model, "price": None}  # a written price is that of the other model
+    return configured.model_copy(update=update)

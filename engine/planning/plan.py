@@ -292,6 +292,7 @@ _UNSCORED: dict[str, bool | dict[str, bool]] = {
         ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"), True
     ),
     "judge": {"mode": True},
+    "canary": True,
 }
 """Settings of a lineage that the digest leaves out. They change no score, or what they give is digested itself:
 requests, cases, the scorer, the evaluator."""

@@ -123,6 +123,7 @@ def _planned(
     scorers: CodeScorers,
 ) -> Plan | Reason:
     """Plans the experiment of one model, or returns the reason why it can't be measured."""
+    from engine.planning.canaries import check_canaries
     from engine.planning.plan import ArmSource, plan_experiment
     from evaluators.registry import check_expectations, evaluator_for
 
@@ -142,6 +143,7 @@ def _planned(
         if findings:
             raise ConfigError(findings[0].what, where=findings[0].where or tests.path, hint=findings[0].hint)
         before = change.baseline or change.reference
+        check_canaries(change.config.canaries, [prompt for prompt in (before, candidate) if prompt])
         return plan_experiment(
             lineage=change.name,
             model=pair.name,

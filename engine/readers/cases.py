@@ -73,6 +73,7 @@ def case_of(
             must_not=tuple(one for one in reading.rules("must_not") if one),
             assertions=asserted.assertions,
             threshold=reading.threshold(),
+            same_as=reading.reference(),
             turns=reading.turns(),
             tool_results=reading.tool_results(),
             path=source.path,
@@ -144,6 +145,10 @@ class _Reading:
         if text is None or isinstance(text, str):
             return text or None
         raise self.error(f"{key} is not a text", "write it in quotes")
+
+    def reference(self) -> str | None:
+        name = self.row.get("same_as")
+        return str(name) if isinstance(name, int) and not isinstance(name, bool) else self.text("same_as")
 
     def either(self, *keys: str) -> str | None:
         return next((text for key in keys if (text := self.text(key)) is not None), None)

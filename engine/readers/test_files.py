@@ -10,6 +10,7 @@ from engine.readers.bounded import shown, within_limit
 from engine.readers.file_patterns import is_pattern
 from engine.readers.promptfoo_files import is_promptfoo
 from engine.readers.promptfoo_tests import promptfoo_tests
+from engine.readers.same_as import with_originals
 from engine.readers.test_source import TestFiles
 from engine.readers.testsets import MAX_CASES, read_test_set
 from schemas.errors import SourceError
@@ -36,7 +37,8 @@ def read_tests(
     """Returns the cases of all files that ``written`` names, in its order. Files of one pattern are sorted by path.
 
     ``key`` is the configuration's key, for messages. ``may_lack`` says of a path or pattern that it may name nothing.
-    Raises SourceError as ``read_test_set`` does, for a path or pattern without a file, and for two cases with one id.
+    Raises SourceError as ``read_test_set`` does, for a path or pattern without a file, for two cases
+    with one id, and for a ``same_as`` that names no other case.
     """
     paths: dict[str, None] = {}
     for one, found in named_files(written, files).items():
@@ -45,7 +47,7 @@ def read_tests(
         paths |= dict.fromkeys(found if found or may_lack(one) else (one,))
     if len(paths) > MAX_FILES:
         raise SourceError(f"more than {MAX_FILES:,} files", where=key, hint="write a narrower pattern")
-    return _joined([_read(path, files, columns) for path in paths], written)
+    return with_originals(_joined([_read(path, files, columns) for path in paths], written))
 
 
 def _read(path: str, files: TestFiles, columns: Columns | None) -> TestSet:

@@ -18,6 +18,7 @@ from engine.readers.csv_cases import csv_rows
 from engine.readers.dialects import variables_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import Node, plain
+from engine.readers.same_as import with_originals
 from engine.readers.yaml_nodes import read_yaml
 from schemas.prompts import PromptFile
 from schemas.testsets import Columns, TestCase, TestSet
@@ -67,7 +68,7 @@ def inline_test_set(prompt: PromptFile) -> TestSet:
         if "expected" in row:
             about["expected"] = row["expected"]
         rows.append((number, {**about, "inputs": inputs}))
-    return _test_set(Source(prompt.path, ""), rows, place="testData ")
+    return with_originals(_test_set(Source(prompt.path, ""), rows, place="testData "))
 
 
 def _test_set(

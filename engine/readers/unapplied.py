@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from engine.readers.bounded import did_you_mean, shown
 from engine.readers.field_mistakes import Mistake, Place, of_field
+from evaluators.canaries import LEAST, letters_of
 from schemas.config import Config, JudgeConfig, LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig, GateMode
 from schemas.use_cases import UseCase
@@ -41,6 +42,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
         yield from _of_judge((*place, "judge"), name, lineage, lineage.judge)
     elif lineage.pairwise:
         yield from _of_comparison(place, name, lineage, config)
+    yield from _of_canaries((*place, "canary"), lineage.canaries)
     for field, rule in lineage.fields.items():
         yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
@@ -83,6 +85,13 @@ def _of_comparison(place: Place, name: str, lineage: LineageConfig, config: Conf
             f"{name} compares answers in pairs, which have no score of their own",
             "set mode: grades, or remove floor:",
         )
+
+
+def _of_canaries(place: Place, canaries: tuple[str, ...]) -> Iterator[Mistake]:
+    for canary in canaries:
+        if len(letters_of(canary)) < LEAST:
+            what = f"the canary {shown(canary, 40)} has fewer than {LEAST} letters and digits"
+            yield place, what, "choose a longer text of the prompt, which no answer has by chance"
 
 
 def of_gate(config: Config) -> Iterator[Mistake]:

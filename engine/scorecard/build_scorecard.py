@@ -13,15 +13,16 @@ from engine.planning.call_cost import decompose
 from engine.runner.failures import findings, fix_for, host_of, lost
 from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
+from engine.scorecard.disturbed import disturbed_notes
 from engine.scorecard.field_errors import field_errors
 from engine.scorecard.headline import explained, summary, title, with_cause
-from engine.scorecard.injections import injection_notes
+from engine.scorecard.injections import injection_notes, leak_notes
 from engine.scorecard.judge_notes import judge_notes
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
 from schemas.blame import Pattern
-from schemas.config import CommentPolicy, Mode
+from schemas.config import CommentPolicy, LineageConfig, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, CostEffect, Effect, EffectResult
 from schemas.outcomes import Arm, Completion, Outcome, Usage
@@ -93,7 +94,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         patterns=_patterns(change, plan, cases, result.outcomes),
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
-        confidence=_confidence(decision, plan, result.outcomes).model_copy(update=graded.judged),
+        confidence=_confidence(decision, plan, change.config, result.outcomes).model_copy(update=graded.judged),
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,
@@ -119,10 +120,12 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     return _without_figures(card) if status is VerdictStatus.ERROR else card
 
 
-def _confidence(decision: Decision, plan: Plan, outcomes: Sequence[Outcome]) -> Confidence:
+def _confidence(decision: Decision, plan: Plan, config: LineageConfig, outcomes: Sequence[Outcome]) -> Confidence:
     notes = (
         *judge_notes(outcomes, plan.evaluator.metrics, [judge.model.model for judge in plan.judges]),
         *injection_notes(outcomes, plan.cases),
+        *leak_notes(outcomes, config.canaries),
+        *disturbed_notes(outcomes, plan.cases, plan.evaluator.metrics, config.use_case),
     )
     return decision.confidence.model_copy(update={"notes": (*notes, *decision.confidence.notes)})
 

@@ -40,6 +40,7 @@ HOSTILE = {
     "another repository": (document(entry(), repository="acme/other"), "of 'acme/other', not"),
     "another tag": (document(entry(), tag="staging"), "it is the tag 'staging'"),
     "no prompts": ({"hub_version": 1, "repository": "acme/shop", "tag": "production"}, "has no prompts"),
+    "a name that writes to a terminal": (document(prompts={"\x1b[2J": entry()}), "�.2J is named 'support-triage'"),
     "prompts as a list": (document(prompts=[]), "prompts is a list"),
     "a prompt as a text": (document(prompts={"a": "x"}), "a is a str"),
     "another name": (document(prompts={"b": entry()}), "b is named 'support-triage'"),

@@ -4,7 +4,7 @@ import pytest
 
 from engine.detection import policy
 from engine.detection.policy import compare_policies, policy_reasons
-from schemas.config import Config, Explain, LineageConfig, RunConfig
+from schemas.config import Config, Explain, LineageConfig, RunConfig, TagsConfig
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 
@@ -200,6 +200,14 @@ def test_what_a_head_writes_is_shown_clipped_and_on_one_line():
     assert len(change.sentence) < 200
 
 
+def test_an_immutable_tag_may_not_become_movable_unseen():
+    one, two = {"immutable": ["v*"]}, {"immutable": ["v*", "release"]}
+    assert directions(config(tags=one), config(tags=two)) == {"tags.immutable": "tighter"}
+    assert directions(config(tags=two), config(tags=one)) == {"tags.immutable": "looser"}
+    assert directions(config(tags=one), config(tags={"immutable": ["w*"]})) == {"tags.immutable": "not comparable"}
+    assert directions(config(), config(tags={"follow": "tags.yaml"})) == {"tags.follow": "not comparable"}
+
+
 def test_equal_configurations_differ_in_nothing():
     assert compare_policies(config(), config()) == ()
 
@@ -214,8 +222,9 @@ def test_equal_configurations_differ_in_nothing():
         (
             Config,
             policy.GENERAL_SETTINGS,
-            {"version", "models", "defaults", "run", "budget", "explain", "gate", "lineages"},
+            {"version", "models", "defaults", "run", "budget", "explain", "gate", "lineages", "tags"},
         ),
+        (TagsConfig, policy.TAGS, set()),
         (Explain, policy.EXPLAIN, set()),
     ],
 )

@@ -110,7 +110,8 @@ def test_guarded_cases_are_all_named_beside_the_churn_elsewhere(status, compared
 
 def test_forbidden_answers():
     assert (
-        reason_text.forbidden(["a"]) == "1 case broke with an answer that contains text it forbids (`must_not`): `a`."
+        reason_text.forbidden(["a"])
+        == "1 case broke with an answer that contains text it forbids (`must_not` or `canary`): `a`."
     )
     assert reason_text.forbidden(["a", "b"]).startswith("2 cases broke with an answer that contains text they forbid")
 

@@ -51,7 +51,7 @@ def tags(context: Context) -> Page | None:
         "moves": moves,
         "promotions": [(one, _run_address(context, one)) for one in promotions],
         "open": [one.id for one in promotions if one.state.is_open],
-        "blocked": [one.id for one in promotions if one.state is PromotionState.BLOCKED],
+        "blocked": [one.id for one in promotions if one.state in (PromotionState.BLOCKED, PromotionState.FAILED)],
         "may_move": may_move,
         "said": said,
         "address": f"{addresses.lineage(at, lineage_id)}/tags",

@@ -29,7 +29,8 @@ class DocumentError(Exception):
 
     def __init__(self, message: str) -> None:
         # It may quote the document, and ends up in logs.
-        super().__init__(" ".join(message.split())[:300])
+        line = " ".join(message.split())[:300]
+        super().__init__("".join(one if one.isprintable() else "�" for one in line))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from schemas.host import Role
 EVERYBODY = {"none", "read", "triage", "write", "maintain", "admin"}
 READERS = EVERYBODY - {"none"}
 WRITERS = {"write", "maintain", "admin"}
+MAINTAINERS = {"maintain", "admin"}
 NOBODY: set[str] = set()
 
 # command: who may, for (same repository, somebody else), (same, author), (fork, somebody else), (fork, author)
@@ -23,6 +24,10 @@ SPELLED_OUT = {
     "blame": (READERS, READERS, READERS, READERS),
     "approve": (WRITERS, NOBODY, WRITERS, NOBODY),
     "approve-run": (NOBODY, NOBODY, WRITERS, WRITERS),
+    "promote": (MAINTAINERS,) * 4,
+    "promote-anyway": (MAINTAINERS,) * 4,
+    "rollback": (MAINTAINERS,) * 4,
+    "tags": (READERS,) * 4,
 }
 CELLS = list(itertools.product(Role, COMMANDS, Origin, (False, True)))
 
@@ -30,7 +35,7 @@ CELLS = list(itertools.product(Role, COMMANDS, Origin, (False, True)))
 def test_the_table_names_every_command_and_role():
     assert set(SPELLED_OUT) == {command.verb for command in COMMANDS}
     assert {role.value for role in Role} == EVERYBODY
-    assert len(CELLS) == 6 * 8 * 2 * 2
+    assert len(CELLS) == 6 * 12 * 2 * 2
 
 
 @pytest.mark.parametrize(("role", "command", "origin", "author"), CELLS)

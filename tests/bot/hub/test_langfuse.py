@@ -123,11 +123,34 @@ def test_what_it_would_fill_in_differently_is_refused(hub, dialect, text, more):
         hub.reads("odd")
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"label": "staging", "version": "1"}, 400),
+        ({"label": "a\0b"}, 404),
+        ({"label": ""}, 200),
+        ({"version": ""}, 404),
+    ],
+)
+def test_a_query_that_names_no_one_version_gets_none(hub, query, status):
+    hub.has(version("x", lineage="one"))
+    answer = httpx.get(
+        f"{hub.address}/api/public/v2/prompts/one", params=query, auth=("pk", hub.token), trust_env=False
+    )
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("which", [{"label": "nowhere"}, {"version": 99}, {"name": "nothing"}])
 def test_an_unknown_label_version_or_name_is_not_found(hub, which):
     hub.has(version("x {{y}}", lineage="known"))
     with pytest.raises(Exception, match="LangfuseNotFoundError"):
         hub.reads(**{"name": "known"} | which)
+
+
+@pytest.mark.parametrize("given", [b"Basic \xe9", b"Basic", b"Basic =", b"Basic /w==", b"Bearer x", b"\xe9"])
+def test_a_malformed_header_is_no_secret_key(hub, given):
+    answer = httpx.get(f"{hub.address}/api/public/v2/prompts/known", headers={b"authorization": given}, trust_env=False)
+    assert answer.status_code == 401
 
 
 def test_another_token_is_refused(hub):

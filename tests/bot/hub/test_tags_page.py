@@ -71,7 +71,8 @@ def test_a_form_does_its_work_once_however_often_it_is_sent(web, address):
     mia = web.signed_in("mia")
     before, text = production(web), mia.get(address).text
     request = re.search('name="request" value="([^"]+)"', text)[1]
-    rollback = {"action": "rollback", "tag": "production", "request": request}
+    earlier = re.search('<option value="([0-9a-f]{64})"', text)[1]
+    rollback = {"action": "rollback", "tag": "production", "request": request, "to": earlier}
     for _ in range(2):
         assert "production now has" in sent(mia, address, **rollback).text
     after = production(web)

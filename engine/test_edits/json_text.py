@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from bot.commands.edits import NoEditError
 from engine.render.encode import visible
+from engine.test_edits import NoEditError
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -80,25 +80,26 @@ def _skip(text: str, at: int) -> int:
     return found.end()
 
 
-def protect_line(text: str, line: int) -> str:
-    """Returns the JSONL with the case on this line (from 1) marked."""
+def set_in_line(text: str, line: int, key: str, value: JsonValue) -> str:
+    """Returns the JSONL with a value of the case on this line (from 1)."""
     lines = text.split("\n")
-    lines[line - 1] = _protected(lines[line - 1], _skip(lines[line - 1], 0))
+    lines[line - 1] = _with_member(lines[line - 1], _skip(lines[line - 1], 0), key, value)
     return "\n".join(lines)
 
 
-def protect_element(text: str, position: int) -> str:
-    """Returns the JSON list with the case at ``position`` marked."""
-    return _protected(text, _cases(text).members[position].value)
+def set_in_element(text: str, position: int, key: str, value: JsonValue) -> str:
+    """Returns the JSON list with a value of the case at ``position``."""
+    return _with_member(text, _cases(text).members[position].value, key, value)
 
 
-def _protected(text: str, start: int) -> str:
+def _with_member(text: str, start: int, key: str, value: JsonValue) -> str:
     row = container_at(text, start)
+    written = literal(value, row.gap, row.colon)
     for member in row.members:
-        if member.name == "protected":
-            return f"{text[: member.value]}true{text[member.end :]}"
+        if member.name == key:
+            return f"{text[: member.value]}{written}{text[member.end :]}"
     last = row.members[-1]
-    return f'{text[: last.end]},{row.gap}"protected"{row.colon}true{text[last.end :]}'
+    return f"{text[: last.end]},{row.gap}{literal(key)}{row.colon}{written}{text[last.end :]}"
 
 
 def add_line(text: str, row: Mapping[str, JsonValue]) -> str:

@@ -11,7 +11,7 @@ from io import StringIO
 
 from pydantic import JsonValue
 
-from bot.commands.edits import NoEditError
+from engine.test_edits import NoEditError
 
 _CELL = re.compile(r'(?:"(?:[^"]|"")*+"|(?!")[^,\n]*+)(?=[,\n]|\Z)')
 _LISTS = ("slice", "slices", "tags")
@@ -57,18 +57,17 @@ def _names(text: str, header: _Record) -> list[str]:
     return [text[start:end].strip().strip('"').strip() for start, end in header.cells]
 
 
-def protect_row(text: str, position: int) -> str:
-    """Returns the CSV with the case at ``position`` marked. Without such a column every row gets one more cell."""
+def set_in_row(text: str, position: int, key: str, value: JsonValue) -> str:
+    """Returns the CSV with a value of the case at ``position``. Without such a column every row gets one more cell."""
     header, *rows = _records(text)
-    names = _names(text, header)
-    column = next((i for i, n in enumerate(names) if n.removeprefix("__metadata:").lower() == "protected"), None)
+    names = [name.removeprefix("__metadata:").lower() for name in _names(text, header)]
+    column = next((names.index(name) for name in (key.lower(), _TWINS.get(key)) if name in names), None)
     if column is not None:
         start, end = rows[position].cells[column]
-        quoted = text[start:end].startswith('"')
-        return f"{text[:start]}{chr(34) * quoted}true{chr(34) * quoted}{text[end:]}"
+        return f"{text[:start]}{_quoted(_cell(key, value), always=text[start:end].startswith(chr(34)))}{text[end:]}"
     out, at = [], 0
     for index, record in enumerate((header, *rows)):
-        cell = "protected" if index == 0 else "true" if index == position + 1 else ""
+        cell = _quoted(key) if index == 0 else _quoted(_cell(key, value)) if index == position + 1 else ""
         out += [text[at : record.end], ",", cell]
         at = record.end
     return "".join(out) + text[at:]
@@ -111,6 +110,12 @@ def _in_parts(key: str, value: JsonValue, names: Sequence[str]) -> Iterator[dict
     bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in names)
     if bare and key in ("input", "inputs"):
         yield value if isinstance(value, dict) else {"input": value}
+
+
+def _quoted(cell: str, *, always: bool = False) -> str:
+    if always or any(sign in cell for sign in ',"\n\r'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 def _cell(key: str, value: JsonValue) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from bot.commands.edits import NoEditError
 from engine.render.encode import visible
+from engine.test_edits import NoEditError
 
 if TYPE_CHECKING:
     from yaml.nodes import MappingNode, Node, SequenceNode
@@ -20,38 +20,44 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 """Words that some YAML readers don't read as text."""
 
 
-def protect_item(text: str, position: int, key: str | None = None) -> str:
-    """Returns the YAML with the case at ``position`` marked. ``key`` is the parent of the list."""
-    cases = _cases(text, key)
+def set_in_item(text: str, position: int, key: str, value: JsonValue, parent: str | None = None) -> str:
+    """Returns the YAML with a value of the case at ``position``. ``parent`` is the key of the list.
+
+    Raises NoEditError for a value that is there and has several lines.
+    """
+    cases = _cases(text, parent)
+    written = _flow(value)
     case = cases.value[position]
     row = _map(case)
     lines = text.split("\n")
-    for name, value in row.value:
-        if name.value == "protected":
-            start, end = value.start_mark, value.end_mark
+    for name, old in row.value:
+        if name.value == key:
+            start, end = old.start_mark, old.end_mark
+            if start.line != end.line:
+                raise NoEditError(f"its {key} has several lines")
             line = lines[start.line]
-            lines[start.line] = f"{line[: start.column]}true{line[end.column :]}"
+            lines[start.line] = f"{line[: start.column]}{written}{line[end.column :]}"
             return "\n".join(lines)
     if row.flow_style:
         end = row.value[-1][1].end_mark
         line = lines[end.line]
-        lines[end.line] = f"{line[: end.column]}, protected: true{line[end.column :]}"
+        lines[end.line] = f"{line[: end.column]}, {scalar(key)}: {written}{line[end.column :]}"
         return "\n".join(lines)
-    return "\n".join(_with_line(lines, row))
+    return "\n".join(_with_line(lines, row, f"{scalar(key)}: {written}"))
 
 
-def _with_line(lines: list[str], row: MappingNode) -> list[str]:
+def _with_line(lines: list[str], row: MappingNode, member: str) -> list[str]:
     """Adds the key after the last value that ends on one line; else before the case's first key."""
     indent = row.value[0][0].start_mark.column
     for name, value in reversed(row.value):
         if _is_short(name, value):
             at = value.end_mark.line + 1
-            return [*lines[:at], f"{' ' * indent}protected: true", *lines[at:]]
+            return [*lines[:at], f"{' ' * indent}{member}", *lines[at:]]
     first = row.value[0][0].start_mark
     line = lines[first.line]
     return [
         *lines[: first.line],
-        f"{line[: first.column]}protected: true",
+        f"{line[: first.column]}{member}",
         f"{' ' * indent}{line[first.column :]}",
         *lines[first.line + 1 :],
     ]

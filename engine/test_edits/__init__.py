@@ -1,7 +1,7 @@
 """Minimal edits of test-set files: text in, text out, everything else byte for byte the same. Pure.
 
-``protect`` marks the case at a position of the file's list. ``add`` appends one in the form of its neighbors. Neither
-checks its result: bot/commands/patches.py reads it again and compares.
+``set_*`` gives one case of the list a value for one key. ``add_*`` appends a case in the form of its
+neighbors. Neither checks its result: the callers read it again and compare.
 """
 
 
