@@ -196,7 +196,7 @@ def rollback(
 ) -> None:
     """Move a tag back on this machine, while GitHub is down.
 
-    For the operator. It asks nobody's role. People use `promptverdict rollback`.
+    For the operator: it checks no role. Other people use `promptverdict rollback`.
     """
     from bot.operator_rollback import rollback as run
 

@@ -1,4 +1,4 @@
-"""Rolls a tag back on the bot's own machine, for the time in which GitHub can confirm nobody's role."""
+"""Rolls a tag back on the bot's own machine, for when GitHub can't confirm roles."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def promote(options: HubOptions, lineage: str, tag: str, *, source: str | None, 
             put(f"The tag did not move. A maintainer can move it anyway: {again}\n")
     else:
         put(visible(f"asked: {_named(asked)} is promotion {asked.get('id')}") + "\n")
-    # Still open: who waited got no verdict, and who didn't wait asked for none.
+    # Still open: with --wait, no verdict came in time. Without it, none was asked for.
     return ENDS.get(state, Exit.ERROR if wait else Exit.PASS)
 
 

@@ -68,7 +68,7 @@ class PromotionSteps:
             await self._end(promotion, PromotionState.FAILED, "Its repository or version is gone.")
             return
         end = end_without_verdict(promotion, self._clock.utc())
-        if end is not None:  # whoever asked was killed before its end
+        if end is not None:  # the process that asked was killed before it ended the promotion
             at = self._clock.utc()
             await self._records.end_promotion(promotion.id, PromotionState.MOVED, end.outcome, at, end.move)
             return
