@@ -25,19 +25,22 @@ MINIBATCH = 8
 class GepaOptimizer:
     """Searches with gepa: Pareto selection of parents, reflection on a few cases, acceptance by their scores."""
 
-    async def search(self, texts: Mapping[str, str], cases: int, rated: Rated, *, rounds: int, seed: int) -> None:
-        """Implements ``schemas.ports.Optimizer``. Raises UsageError if gepa is not installed."""
+    def __init__(self) -> None:
+        """Raises UsageError if gepa is not installed."""
         try:
             from gepa.api import optimize
         except ImportError as error:
-            raise UsageError(
-                "the optimizer is not installed", hint="pip install 'prompt-verdict[improve]', or pip install gepa"
-            ) from error
+            hint = "install it: prompt-verdict[improve]"
+            raise UsageError("the optimizer is not installed", hint=hint) from error
+        self._optimize = optimize
+
+    async def search(self, texts: Mapping[str, str], cases: int, rated: Rated, *, rounds: int, seed: int) -> None:
+        """Implements ``schemas.ports.Optimizer``."""
         bridge = _Bridge(rated, asyncio.get_running_loop())
 
         def work() -> None:
             everything = list(range(cases))
-            optimize(
+            self._optimize(
                 dict(texts),
                 trainset=everything,
                 valset=everything,

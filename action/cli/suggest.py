@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.call_process.process import CallingProcess
+    from adapters.optimizer import GepaOptimizer
     from engine.improve.suggest import Task
     from engine.improve.suggestion import Suggestion
     from engine.pipeline import World
@@ -49,7 +50,9 @@ def suggest(options: SuggestOptions, calling: CallingProcess | None = None) -> E
     Raises PromptVerdictError, and UsageError if the user declines to spend money.
     """
     from adapters.call_process.client import Caller
+    from adapters.optimizer import GepaOptimizer
 
+    optimizer = GepaOptimizer()
     repository = open_repository(options.repo)
     commit = repository.resolve("HEAD")
     with closing(Caller(calling)) as caller, closing(renderer()) as sandbox:
@@ -75,7 +78,7 @@ def suggest(options: SuggestOptions, calling: CallingProcess | None = None) -> E
         if not _agreed(task, options):
             return Exit.PASS
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
-        found = run_async(_searched(task, world, options, access))
+        found = run_async(_searched(task, world, optimizer, options, access))
         if (best := found.proposed) is not None:
             edited = with_texts(task.source.prompt, {**task.texts, **best.texts})
             patch = patch_of(Files(repository, commit), task.source.prompt, edited, task.change.config.template)
@@ -109,9 +112,10 @@ def _agreed(task: Task, options: SuggestOptions) -> bool:
     raise UsageError("nothing was run", hint="--dry-run shows the cost; --yes skips the question")
 
 
-async def _searched(task: Task, world: World, options: SuggestOptions, access: Access) -> Suggestion:
+async def _searched(
+    task: Task, world: World, optimizer: GepaOptimizer, options: SuggestOptions, access: Access
+) -> Suggestion:
     from adapters.clock import SystemClock
-    from adapters.optimizer import GepaOptimizer
     from adapters.store import open_store
     from engine.improve.search import Ports
     from engine.improve.suggest import suggest as search
@@ -123,7 +127,7 @@ async def _searched(task: Task, world: World, options: SuggestOptions, access: A
             ports = Ports(access, store, SystemClock(), world.renderer, report.update, report.line)
             cap = SpendingCap(_budget(task, options), where="--budget")
             try:
-                return await search(task, world, GepaOptimizer(), ports, cap)
+                return await search(task, world, optimizer, ports, cap)
             except (CancelledError, KeyboardInterrupt):
                 report.line("interrupted; all answers so far are kept, and the same command continues from there")
                 raise

@@ -47,28 +47,32 @@ def split(cases: Sequence[TestCase], gate: GateConfig, held_out: float) -> Split
     be shown is not shown at all. The order follows from the content of each cluster: the same cases give the same
     split, and a new case moves few others. Raises UsageError if either side has too few clusters.
     """
-    sealed = {index for index, case in enumerate(cases) if is_sealed(case, gate)}
+    sealed = frozenset(index for index, case in enumerate(cases) if is_sealed(case, gate))
     groups = clusters(cases)
-    mixed = [group for group in groups if not sealed.isdisjoint(group)]
     free = sorted((group for group in groups if sealed.isdisjoint(group)), key=lambda group: _rank(cases, group))
-    kept = [index for group in mixed for index in group if index not in sealed]
+    # A cluster with a sealed case counts as held out already.
+    kept = len(cases) - len(sealed) - sum(map(len, free))
     wanted = held_out * (len(cases) - len(sealed))
-    held: list[tuple[int, ...]] = []
-    while free and len(kept) < wanted:
-        held.append(free.pop())
-        kept += held[-1]
-    for side, found in (("to show", free), ("to hold out", held)):
-        if len(found) < FEWEST:
-            raise UsageError(
-                f"{len(cases)} cases are {len(groups)} groups of near-duplicates, which leaves {len(found)} {side}",
-                hint=f"each side needs {FEWEST}: add cases that differ, or change --held-out",
-            )
-    shown = {index for group in free for index in group}
+    held = 0
+    while held < len(free) and kept < wanted:
+        kept += len(free[held])
+        held += 1
+    _check_sizes(len(cases), len(groups), shown=len(free) - held, held=held)
+    shown = frozenset(index for group in free[held:] for index in group)
     return Split(
         shown=tuple(case for index, case in enumerate(cases) if index in shown),
         held_out=tuple(case for index, case in enumerate(cases) if index not in shown | sealed),
-        never_shown=tuple(cases[index] for index in sorted(sealed)),
+        never_shown=tuple(case for index, case in enumerate(cases) if index in sealed),
     )
+
+
+def _check_sizes(cases: int, groups: int, *, shown: int, held: int) -> None:
+    for side, found in (("to show", shown), ("to hold out", held)):
+        if found < FEWEST:
+            raise UsageError(
+                f"{cases} cases are {groups} groups of near-duplicates, which leaves {found} {side}",
+                hint=f"each side needs {FEWEST}: add cases that differ, or change --held-out",
+            )
 
 
 def clusters(cases: Sequence[TestCase]) -> list[tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from schemas.outcomes import Arm
 from schemas.ports import Optimizer
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import Scorecard
+from schemas.testsets import TestCase
 from schemas.verdicts import ReasonCode
 
 ROUNDS = 40
@@ -125,6 +127,54 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
 
     Raises ProviderError if a call has no answer, StoreError, and UsageError if no metric decides.
     """
+    shown = await _calibrated(task, ports, cap)
+    half = SpendingCap(
+        None if cap.cap is None else cap.cap * SHARE,
+        within=cap,
+        where="--budget",
+        hint="the same command with a higher --budget goes on from there",
+    )
+    search = Search(shown, task.source, reflector=task.reflector, settings=task.change.run, ports=ports, cap=half)
+    unfinished = None
+    try:
+        await optimizer.search(task.texts, len(shown.cases), search, rounds=ROUNDS, seed=int(shown.digest[:8], 16))
+    except BudgetExceeded as error:
+        unfinished = str(error)
+    judged: list[Judged] = []
+    for texts in search.better(task.texts)[:JUDGED] if search.started else ():
+        ports.on_line(f"judging edit {len(judged) + 1} on {len(task.split.judged)} cases that the optimizer never saw")
+        cards = await _judge(task, texts, world, ports, cap)
+        judged.append(_judged(task, search, texts, cards))
+        if _short(cards):
+            unfinished = f"the budget of {usd(cap.cap)} ended the judgment; the same command with a higher one goes on"
+            break
+        if judged[-1].proposed:
+            break
+    parts = task.split
+    return Suggestion(
+        lineage=task.change.name,
+        model=task.plan.model,
+        reflector=task.reflector.model.model,
+        prompt=task.source.prompt.path,
+        shown=_ids(parts.shown),
+        held_out=_ids(parts.held_out),
+        never_shown=_ids(parts.never_shown),
+        edits=search.rewrites,
+        judged=tuple(judged),
+        patterns=search.patterns if search.started else (),
+        calls=cap.made,
+        cost_usd=cap.spent,
+        budget_usd=cap.cap,
+        unfinished=unfinished,
+    )
+
+
+def _ids(cases: Sequence[TestCase]) -> tuple[str, ...]:
+    return tuple(case.id for case in cases)
+
+
+async def _calibrated(task: Task, ports: Ports, cap: SpendingCap) -> Plan:
+    """Returns the plan of the shown cases, with an evaluator that knows whether its judge decides."""
     graded = await calibrated(
         task.plan, task.change, access=ports.access, store=ports.store, clock=ports.clock, budget_usd=None, within=cap
     )
@@ -135,48 +185,12 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
             f"no metric of {task.change.name} decides, so no edit could be proven better",
             hint="calibrate its judge, or add checks",
         )
-    half = SpendingCap(
-        None if cap.cap is None else cap.cap * SHARE,
-        within=cap,
-        where="--budget",
-        hint="the same command with a higher --budget goes on from there",
-    )
-    search = Search(graded.plan, task.source, reflector=task.reflector, settings=task.change.run, ports=ports, cap=half)
-    unfinished = None
-    try:
-        await optimizer.search(
-            task.texts, len(graded.plan.cases), search, rounds=ROUNDS, seed=int(graded.plan.digest[:8], 16)
-        )
-    except BudgetExceeded as error:
-        unfinished = str(error)
-    judged: list[Judged] = []
-    for texts in search.better(task.texts)[:JUDGED] if search.started else ():
-        ports.on_line(f"judging edit {len(judged) + 1} on {len(task.split.judged)} cases that the optimizer never saw")
-        cards = await _judge(task, texts, world, ports, cap)
-        judged.append(_judged(task, search, texts, cards))
-        if any(reason.code is ReasonCode.BUDGET for card in cards.lineages for reason in card.reasons):
-            unfinished = (
-                f"the budget of {usd(cap.cap)} ended the judgment; the same command with a higher --budget goes on"
-            )
-            break
-        if judged[-1].proposed:
-            break
-    return Suggestion(
-        lineage=task.change.name,
-        model=task.plan.model,
-        reflector=task.reflector.model.model,
-        prompt=task.source.prompt.path,
-        shown=tuple(case.id for case in task.split.shown),
-        held_out=tuple(case.id for case in task.split.held_out),
-        never_shown=tuple(case.id for case in task.split.never_shown),
-        edits=search.rewrites,
-        judged=tuple(judged),
-        patterns=search.patterns if search.started else (),
-        calls=cap.made,
-        cost_usd=cap.spent,
-        budget_usd=cap.cap or Decimal(0),
-        unfinished=unfinished,
-    )
+    return graded.plan
+
+
+def _short(cards: Scorecard) -> bool:
+    """Returns whether the budget ended the judgment."""
+    return any(reason.code is ReasonCode.BUDGET for card in cards.lineages for reason in card.reasons)
 
 
 async def _judge(task: Task, texts: Texts, world: World, ports: Ports, cap: SpendingCap) -> Scorecard:

@@ -53,7 +53,7 @@ class Suggestion(Value):
     calls: int
     """Calls that were paid for now. Stored answers need none."""
     cost_usd: Usd
-    budget_usd: Usd
+    budget_usd: Usd | None
     unfinished: str | None = None
 
     @property

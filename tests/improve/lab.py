@@ -86,7 +86,7 @@ def tokens(request):
     return sum(len(message.content) for message in request.messages) // 4
 
 
-def answer(request, repetition, seed, noise=0.04):
+def answer(request, repetition, seed, noise):
     """Follows the rules in its prompt, knows what the prompt lists by heart, and errs by chance."""
     system, user = (message.content for message in request.messages)
     ticket = user.removeprefix("Ticket: ")
@@ -122,6 +122,12 @@ def lengthens(request):
     return text + f"\nBe careful and think of the whole ticket. {word(text)} " * 20
 
 
+def rewords(request):
+    """Changes nothing that matters: what then looks better is chance."""
+    text = message_of(request)[0].rstrip()
+    return text.partition("\nPlease")[0] + f"\nPlease be {word(request.digest)}."
+
+
 def fixes_at_length(request):
     return fixes(request) + "\n" + "Read every ticket with great care before you answer. " * 40
 
@@ -129,15 +135,16 @@ def fixes_at_length(request):
 class Models:
     """Both models behind one provider. Keeps what the reflection model was sent."""
 
-    def __init__(self, rewrites, seed=0, takes_s=0.0):
+    def __init__(self, rewrites, seed=0, takes_s=0.0, noise=0.04):
         self.reflected = []
         self.rewrites = rewrites
         self.seed = seed
+        self.noise = noise
         self.provider = Scripted(self.reply, takes_s=takes_s)
 
     def reply(self, request, repetition, nth):
         if request.model != "editor":
-            return answer(request, repetition, self.seed)
+            return answer(request, repetition, self.seed, self.noise)
         self.reflected.append(request)
         text = f"Here it is.\n<prompt>\n{self.rewrites(request)}\n</prompt>"
         return completion(text, usage=Usage(input=tokens(request), output=len(text) // 4))
