@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from engine.commands.backtest import expected_cost
 from engine.improve.suggest import ROUNDS, SHARE, Task
 from engine.improve.suggestion import Judged, Suggestion
 from engine.render.encode import excerpt, visible
-from engine.render.figures import arrow, change, interval, percent, plural, points, usd
+from engine.render.figures import arrow, change, interval, plural, points, usd
 
 MOST = 400
 """Characters of a sentence about an edit."""
 
 
 def cost_line(task: Task, budget_usd: Decimal) -> str:
-    """Returns what a search runs, and what that costs."""
+    """Returns what a search runs, and what that costs, judges included."""
     parts = task.split
-    shown, held = len(parts.shown), len(parts.held_out)
-    calls, cost = task.per_round
-    judging, judged_cost = task.per_judgment
+    calls, cost = expected_cost([task.alone])
+    runs = 2 * task.change.gate.repetitions  # of both versions
+    judging, judged_cost = (runs * each for each in expected_cost([task.judging]))
+    left = budget_usd * (1 - SHARE)
+    few = f" To judge one edit, that is probably too little: the optimizer leaves {usd(left)}."
     return (
-        f"{task.change.name}: {plural(shown, 'case')} shown to the optimizer, {held} held out, "
-        f"{len(parts.never_shown)} never shown. "
-        f"Each edit costs up to {plural(calls, 'call')}, about {usd(cost)}, and there are at most {ROUNDS}; "
-        f"judging one takes {plural(judging, 'call')} or more, about {usd(judged_cost)}. "
-        f"It never costs more than {usd(budget_usd)}, of which {percent(float(SHARE))} is for the optimizer; "
-        "stored answers cost nothing"
+        f"{task.change.name}: {plural(len(parts.shown), 'case')} shown to the optimizer, "
+        f"{len(parts.held_out)} held out, {len(parts.never_shown)} never shown. "
+        f"Each of at most {ROUNDS} edits takes one call of the reflection model "
+        f"and up to {plural(calls, 'call')} of the model, about {usd(cost)}. "
+        f"To judge one edit takes {plural(int(judging), 'call')} or more, about {usd(Decimal(judged_cost))}. "
+        f"It never costs more than {usd(budget_usd)}; stored answers cost nothing."
+        + (few if judged_cost > left else "")
     )
 
 
@@ -55,12 +59,16 @@ def edit_lines(found: Suggestion) -> Iterator[str]:
     if found.proposed is None:
         return
     if found.patch is not None:
-        yield from (visible(line) for line in found.patch.removesuffix("\n").split("\n"))
+        lines = found.patch.removesuffix("\n").split("\n")
+        shown = [_seen(line) for line in lines]
+        if shown != lines:
+            yield "The file has invisible characters, shown by number. --format json has the exact patch."
+        yield from shown
         return
     yield f"{visible(found.prompt)} can't be edited automatically. Replace these messages:"
     for name, text in found.proposed.texts.items():
         yield f"--- {visible(name)}"
-        yield from (visible(line) for line in text.strip("\n").split("\n"))
+        yield from (_seen(line) for line in text.strip("\n").split("\n"))
 
 
 def _numbers(each: Judged, number: int) -> Iterator[str]:
@@ -76,6 +84,11 @@ def _numbers(each: Judged, number: int) -> Iterator[str]:
         sure = f"{interval(overall.interval)}, p = {each.p:.3f}"
         yield f"  cases it never saw      {plural(overall.cases, 'case')}: {moved} {sure}"
     yield "  proposed" if each.proposed else f"  not proposed: {_cut(each.why)}"
+
+
+def _seen(line: str) -> str:
+    """Returns the line with invisible characters made visible, except tabs, which a patch needs."""
+    return "\t".join(map(visible, line.split("\t")))
 
 
 def _cut(text: str) -> str:

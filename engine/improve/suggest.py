@@ -22,7 +22,6 @@ from engine.runner.experiment import Endpoint
 from schemas.config import ModelConfig
 from schemas.detection import Detection, LineageChange
 from schemas.errors import BudgetExceeded, ProviderError, UsageError
-from schemas.outcomes import Arm
 from schemas.ports import Optimizer
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import Scorecard
@@ -51,21 +50,9 @@ class Task:
     plan: Plan
     """Of the shown cases."""
     reflector: Endpoint
+    alone: Prepared
     judging: Prepared
-    """The prompt as it is on the cases of the judgment, for the cost."""
-
-    @property
-    def per_round(self) -> tuple[int, Decimal]:
-        """Calls and expected USD of the prompt on every shown case, without a judge's."""
-        found = self.plan.estimates[Arm.CANDIDATE]
-        return found.calls, found.cost_usd
-
-    @property
-    def per_judgment(self) -> tuple[int, Decimal]:
-        """Calls and expected USD of judging one edit on every model, without a judge's."""
-        runs = self.change.gate.repetitions * 2  # both versions
-        found = [one.estimates[Arm.CANDIDATE] for _, one in self.judging.measured]
-        return runs * sum(one.calls for one in found), runs * sum((one.cost_usd for one in found), Decimal(0))
+    """The prompt as it is on the shown cases, and on those of the judgment: what one run of each costs."""
 
 
 def prepare_search(
@@ -105,6 +92,7 @@ def prepare_search(
         texts=texts,
         plan=first.plan,
         reflector=Endpoint(model=model, price=world.prices.price(model)),
+        alone=alone,
         judging=judging,
     )
 

@@ -140,7 +140,13 @@ class Models:
         self.rewrites = rewrites
         self.seed = seed
         self.noise = noise
-        self.provider = Scripted(self.reply, takes_s=takes_s)
+        self.cost = Decimal(0)
+        self.provider = Scripted(self.billed, takes_s=takes_s)
+
+    def billed(self, request, repetition, nth):
+        said = self.reply(request, repetition, nth)
+        self.cost += Decimal(said.usage.input + 4 * said.usage.output) / 1_000_000
+        return said
 
     def reply(self, request, repetition, nth):
         if request.model != "editor":
