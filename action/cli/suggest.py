@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from adapters.call_process.process import CallingProcess
     from adapters.optimizer import GepaOptimizer
+    from engine.improve.search_report import SearchReport
     from engine.improve.suggest import Task
-    from engine.improve.suggestion import Suggestion
     from engine.pipeline import World
     from engine.runner.access import Access
 
@@ -114,7 +114,7 @@ def _agreed(task: Task, options: SuggestOptions) -> bool:
 
 async def _searched(
     task: Task, world: World, optimizer: GepaOptimizer, options: SuggestOptions, access: Access
-) -> Suggestion:
+) -> SearchReport:
     from adapters.clock import SystemClock
     from adapters.store import open_store
     from engine.improve.search import Ports
@@ -136,7 +136,7 @@ async def _searched(
         await store.aclose()
 
 
-def _print(found: Suggestion, output_format: str) -> None:
+def _print(found: SearchReport, output_format: str) -> None:
     from engine.commands.suggest import edit_lines, suggestion_lines
     from engine.render.encode import log_line
 

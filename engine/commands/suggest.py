@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from engine.commands.backtest import expected_cost
+from engine.improve.search_report import Judged, SearchReport
 from engine.improve.suggest import ROUNDS, SHARE, Task
-from engine.improve.suggestion import Judged, Suggestion
 from engine.render.encode import excerpt, visible
 from engine.render.figures import arrow, change, interval, plural, points, usd
 
@@ -34,7 +34,7 @@ def cost_line(task: Task, budget_usd: Decimal) -> str:
     )
 
 
-def suggestion_lines(found: Suggestion) -> Iterator[str]:
+def suggestion_lines(found: SearchReport) -> Iterator[str]:
     """Yields what was found, without the diff. Texts of models are cut and made visible."""
     tried = plural(found.edits, "edit")
     best = found.proposed
@@ -54,7 +54,7 @@ def suggestion_lines(found: Suggestion) -> Iterator[str]:
         yield f"unfinished: {found.unfinished}"
 
 
-def edit_lines(found: Suggestion) -> Iterator[str]:
+def edit_lines(found: SearchReport) -> Iterator[str]:
     """Yields the diff of the file, or else the new messages."""
     if found.proposed is None:
         return

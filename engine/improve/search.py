@@ -21,10 +21,11 @@ from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment, Progress
 from engine.runner.run import run
+from evaluators.trajectory import in_lines
 from schemas.blame import Pattern
 from schemas.config import RunConfig
 from schemas.errors import ProviderError
-from schemas.outcomes import Arm, CompletionError, Outcome, Score
+from schemas.outcomes import Arm, Completion, CompletionError, Outcome, Score
 from schemas.ports import Clock, OutcomeStore, RenderFailure, TemplateRenderer
 
 FAILS = 0.5
@@ -53,14 +54,16 @@ class Search:
         *,
         reflector: Endpoint,
         settings: RunConfig,
+        keep: Sequence[str],
         ports: Ports,
         cap: SpendingCap,
     ) -> None:
-        """``plan`` is the plan of the shown cases alone."""
+        """``plan`` is the plan of the shown cases alone. ``keep`` are texts that an edit may not remove."""
         self._plan = plan
         self._source = source
         self._reflector = reflector
         self._settings = settings
+        self._keep = keep
         self._ports = ports
         self._cap = cap
         self._seen: dict[tuple[tuple[str, ...], int], Example] = {}
@@ -97,7 +100,7 @@ class Search:
             raise ProviderError(f"the reflection model gave no answer: {answer.message}", hint=answer.hint or None)
         found = rewritten(answer.completion.text)
         new = None if found is None else like(old, found)
-        if new is None or new == old or problem(self._source.prompt, old, new):
+        if new is None or new == old or problem(self._source.prompt, old, new, self._keep):
             return None
         if not self._renders({**texts, name: new}):
             return None
@@ -171,6 +174,7 @@ class Search:
             protocol=lambda: _once(len(chosen)),
             judges=self._plan.judges,
             settings=self._settings,
+            max_steps=self._plan.max_steps,
         )
         ports = self._ports
         (result,) = await run(
@@ -196,9 +200,15 @@ class Search:
         if not isinstance(overall, Score):
             raise ProviderError(f"case {asked.id!r} could not be scored: {overall.message}", where=self._plan.lineage)
         reasons = [each.reason for each in (overall, *others) if isinstance(each, Score) and each.value < 1]
-        text = outcome.result.text or "\n".join(f"{call.name}({call.arguments})" for call in outcome.result.tool_calls)
+        text = _text_of(outcome.result)
         reason = "; ".join(dict.fromkeys(filter(None, reasons)))
         return Example(asked, text, overall.value, reason, outcome.neutral_cost_usd)
+
+
+def _text_of(answer: Completion) -> str:
+    if answer.trajectory is not None:
+        return in_lines(answer.trajectory.steps)
+    return answer.text or "\n".join(f"{call.name}({call.arguments})" for call in answer.tool_calls)
 
 
 def _key(texts: Texts) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def _check_sizes(cases: int, groups: int, *, shown: int, held: int) -> None:
 
 
 def clusters(cases: Sequence[TestCase]) -> list[tuple[int, ...]]:
-    """Returns groups of indices: cases of one named cluster, and near-duplicates by their inputs."""
+    """Returns groups of indices: cases of one named cluster, disturbed copies, and near-duplicates by their inputs."""
     leader = list(range(len(cases)))
 
     def lead(index: int) -> int:
@@ -86,9 +86,12 @@ def clusters(cases: Sequence[TestCase]) -> list[tuple[int, ...]]:
         return index
 
     named: dict[str, list[int]] = defaultdict(list)
+    places = {case.id: index for index, case in enumerate(cases)}
     for index, case in enumerate(cases):
         if case.cluster is not None:
-            named[case.cluster].append(index)
+            named[f"cluster {case.cluster}"].append(index)
+        if case.same_as is not None and case.same_as in places:
+            named[f"case {case.same_as}"] += [places[case.same_as], index]
     alike = near_duplicates(["\n".join(map(value_text, case.inputs.values())) for case in cases])
     for group in (*named.values(), *alike):
         for index in group[1:]:

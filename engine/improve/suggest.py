@@ -10,8 +10,8 @@ from engine.detection.models import model_of
 from engine.doubts.calibrate import calibrated
 from engine.improve.judgment import JUDGED, better_p, edit_detection, of_cases, refusal
 from engine.improve.search import Ports, Search
+from engine.improve.search_report import Judged, Numbers, SearchReport
 from engine.improve.split import Split, split
-from engine.improve.suggestion import Judged, Numbers, Suggestion
 from engine.improve.texts import Texts, editable, with_texts
 from engine.pipeline import World, measure, static
 from engine.planning.plan import ArmSource, Plan
@@ -110,7 +110,7 @@ def _reflector(today: Detection, change: LineageChange, name: str | None) -> Mod
     return found
 
 
-async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> Suggestion:
+async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> SearchReport:
     """Searches and judges. Nothing costs more than ``cap`` allows, not even by one call.
 
     Raises ProviderError if a call has no answer, StoreError, and UsageError if no metric decides.
@@ -122,7 +122,15 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
         where="--budget",
         hint="the same command with a higher --budget goes on from there",
     )
-    search = Search(shown, task.source, reflector=task.reflector, settings=task.change.run, ports=ports, cap=half)
+    search = Search(
+        shown,
+        task.source,
+        reflector=task.reflector,
+        settings=task.change.run,
+        keep=task.change.config.canaries,
+        ports=ports,
+        cap=half,
+    )
     unfinished = None
     try:
         await optimizer.search(task.texts, len(shown.cases), search, rounds=ROUNDS, seed=int(shown.digest[:8], 16))
@@ -139,7 +147,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
         if judged[-1].proposed:
             break
     parts = task.split
-    return Suggestion(
+    return SearchReport(
         lineage=task.change.name,
         model=task.plan.model,
         reflector=task.reflector.model.model,

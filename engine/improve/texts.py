@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.readers import handlebars
 from engine.readers.dialects import PATTERNS
@@ -19,6 +19,8 @@ LONGEST = 40_000
 """Most characters of an edited text."""
 LETTERS = 12
 """A message with fewer letters outside of its variables has nothing to edit."""
+INVISIBLE = ("Cc", "Cf", "Cs")
+"""Unicode categories of signs that nobody sees in a review."""
 Texts = Mapping[str, str]
 """Text of each editable message, by its name."""
 
@@ -51,23 +53,29 @@ def like(old: str, new: str) -> str:
     return "\n" * start + new.strip("\n") + "\n" * end
 
 
-def problem(prompt: PromptFile, old: str, new: str) -> str | None:
+def problem(prompt: PromptFile, old: str, new: str, keep: Sequence[str] = ()) -> str | None:
     """Returns why a text can't replace the old one; ``None`` if it can.
 
-    Every variable, partial, tag and role mark must stay. Where a template has logic, their order must stay too.
+    Every variable, partial, tag, role mark and text of ``keep`` must stay. Where a template has logic, the order of its
+    tags must stay too.
     """
+    return next(_problems(prompt, old, new, keep), None)
+
+
+def _problems(prompt: PromptFile, old: str, new: str, keep: Sequence[str]) -> Iterator[str]:
     if not new.strip():
-        return "it is empty"
+        yield "it is empty"
     if len(new) > LONGEST:
-        return f"it has more than {LONGEST:,} characters"
-    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs") and sign not in "\n\t" and sign not in old for sign in new):
-        return "it has invisible characters"
+        yield f"it has more than {LONGEST:,} characters"
+    if any(unicodedata.category(sign) in INVISIBLE and sign not in "\n\t" and sign not in old for sign in new):
+        yield "it has invisible characters"
     before, after = marks(old, prompt.dialect), marks(new, prompt.dialect)
     if before != after if prompt.dialect in LOGICAL else Counter(before) != Counter(after):
-        return "it does not keep the variables and tags of the template"
+        yield "it does not keep the variables and tags of the template"
     if prompt.roles is not None and _roles(old, prompt.roles) != _roles(new, prompt.roles):
-        return "it does not keep the role marks"
-    return None
+        yield "it does not keep the role marks"
+    if any(text in old and text not in new for text in keep):
+        yield "it does not keep a canary"
 
 
 def marks(text: str, dialect: Dialect) -> list[str]:

@@ -68,6 +68,12 @@ def test_a_case_that_may_never_be_shown_takes_its_near_duplicates_along(seal):
     assert abs(len(found.shown) - len(found.held_out)) <= 1
 
 
+def test_a_disturbed_case_stays_with_its_original():
+    cases = [TestCase(id=f"c{n}", inputs={"t": text(n)}) for n in range(30)]
+    copy = TestCase(id="copy", inputs={"t": text("other words")}, same_as="c3")
+    assert (3, 30) in clusters([*cases, copy])
+
+
 def test_a_new_case_moves_few_others():
     cases = [TestCase(id=f"c{n}", inputs={"t": text(n)}) for n in range(40)]
     before = {case.id for case in split(cases, GATE, 0.5).shown}

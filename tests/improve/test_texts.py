@@ -41,6 +41,12 @@ def test_an_edit_keeps_every_variable_and_tag(dialect, old, new, why):
     assert problem(prompt(dialect, old), old, new) == why
 
 
+def test_an_edit_keeps_the_canary_that_shows_a_leak():
+    old = "Sort. Never say ZEBRA-17."
+    said = [problem(prompt(Dialect.GITHUB, old), old, new, ["ZEBRA-17"]) for new in ("Sort it.", f"{old} Be kind.")]
+    assert said == ["it does not keep a canary", None]
+
+
 FILES = {
     "a.prompt.yml": "# why\nmessages:\n  - role: system\n    content: |\n      Sort the ticket.\n\n      One word only.\n"
     '  - role: user\n    content: "Please sort this ticket: {{t}}"  # the ticket\n',

@@ -32,7 +32,7 @@ class Judged(Value):
     """Why it is not proposed; empty if it is."""
 
 
-class Suggestion(Value):
+class SearchReport(Value):
     """What a search found. The three lists of cases are disjoint."""
 
     lineage: str
