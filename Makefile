@@ -48,7 +48,7 @@ test: $(READY) ## All tests that are fast
 test-slow: $(READY) ## The other tests: whole processes that are killed, storms of webhooks, pages in a browser
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
-PURE := adoption blame detect evaluators examples formats gate hostile offline pipeline promptfoo render run \
+PURE := adoption blame detect evaluators examples formats gate hostile improve offline pipeline promptfoo render run \
 	end_to_end/test_backtest.py action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py
 coverage: $(READY) ## What the pure packages' own tests reach of them, by branches: 95% at least
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term $(addprefix tests/,$(PURE))

@@ -257,6 +257,29 @@ class OutcomeStore(Protocol):
         ...
 
 
+class Rated(Protocol):
+    """What an optimizer improves. A failed call raises: it is never a score of 0."""
+
+    async def score(self, texts: Mapping[str, str], cases: Sequence[int]) -> Sequence[float]:
+        """Returns the score from 0 to 1 of each case, with these texts in the prompt."""
+        ...
+
+    async def rewrite(self, texts: Mapping[str, str], name: str, cases: Sequence[int]) -> str | None:
+        """Returns a new text for ``name``, in view of these cases' answers; ``None`` if there is no usable one."""
+        ...
+
+
+class Optimizer(Protocol):
+    """Searches for better texts of a prompt."""
+
+    async def search(self, texts: Mapping[str, str], cases: int, rated: Rated, *, rounds: int, seed: int) -> None:
+        """Tries at most ``rounds`` edits of ``texts`` on cases ``0 … cases - 1``.
+
+        The same scores and rewrites give the same search. Raises what ``rated`` raises. Cancellation ends it at once.
+        """
+        ...
+
+
 class PriceTable(Protocol):
     """USD per million tokens by model."""
 

@@ -130,6 +130,7 @@ def test_check_runs_in_a_plain_install(repository):
     ("arguments", "extra"),
     [
         (("bot",), "bot"),
+        (("suggest", "triage"), "improve"),
         (("store", "stats", "--store", "postgresql://x/y"), "bot"),
         (("check", "--head", "reworded", "--yes"), "anthropic"),
     ],
@@ -157,6 +158,7 @@ def test_code_of_the_command_line_imports_no_extra_at_the_top():
     """What the service needs stays in its own files; SDKs and aiohttp in the process that makes calls."""
     calls = {f"adapters/providers/{name}.py" for name in ("anthropic", "openai", "sdk", "transport")}
     calls.add("adapters/loop.py")  # uvloop, where it is installed
+    calls.add("adapters/optimizer.py")  # gepa, of one command
     found = {
         (str(path.relative_to(ROOT)), module)
         for path in sources()
@@ -169,9 +171,13 @@ def test_code_of_the_command_line_imports_no_extra_at_the_top():
 
 
 def test_the_locks_have_what_is_declared():
-    locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements/runtime.txt").read_text()))
+    locked, beside = (
+        set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / f"requirements/{name}.txt").read_text()))
+        for name in ("runtime", "dev")
+    )
     declared = names(text for texts in (PROJECT["dependencies"], *EXTRAS.values()) for text in texts)
-    assert declared - {"prompt-verdict"} <= locked
+    assert declared - {"prompt-verdict"} <= locked | beside
+    assert declared - locked == {"prompt-verdict", "gepa"}  # the image runs no search
     assert "--extra bot pyproject.toml" in (ROOT / "requirements/runtime.txt").read_text().splitlines()[1]
     assert not re.search("https?://", "".join(path.read_text() for path in (ROOT / "requirements").glob("*.txt")))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 
@@ -55,6 +55,19 @@ def patterns(
     return (*(pattern for pattern, _ in confused), *_distinct(clear, is_broken, taken))[:MOST]
 
 
+def failing_patterns(
+    cases: Sequence[TestCase], failing: Collection[int], *, clusters: Sequence[Hashable], seed: int
+) -> tuple[Pattern, ...]:
+    """Returns at most three patterns of the cases that fail with one version, the clearest first."""
+    if len(failing) < FEWEST:
+        return ()
+    has = features(cases, (), ())
+    fails: Bools = np.isin(np.arange(len(cases)), list(failing))
+    ps = adjusted_ps(has, fails, clusters, seed)
+    clear = [(ps[said], said, of) for said, of in has.items() if ps[said] <= LEVEL]
+    return tuple(_distinct(clear, fails, [], "failing", "other cases"))[:MOST]
+
+
 def _compared(effects: Sequence[CaseEffect], broken: frozenset[int]) -> list[int]:
     """Returns the cases that could have broken too, or a part of them if they are many."""
     others = [n for n, effect in enumerate(effects) if n not in broken and _passed(effect)]
@@ -80,9 +93,15 @@ def _mean(answers: Sequence[Answer]) -> float:
     return sum(score * count for score, count in known) / max(sum(count for _, count in known), 1)
 
 
-def _distinct(clear: Sequence[tuple[float, str, Bools]], broken: Bools, taken: list[Bools]) -> list[Pattern]:
+def _distinct(
+    clear: Sequence[tuple[float, str, Bools]],
+    broken: Bools,
+    taken: list[Bools],
+    marked: str = "broken",
+    unmarked: str = "other cases that passed before",
+) -> list[Pattern]:
     """Returns the clearest features as patterns, without those that mark the same cases as a clearer one or as
-    ``taken``."""
+    ``taken``. ``marked`` and ``unmarked`` name the two kinds of cases in a sentence."""
     total, result = int(broken.sum()), list[Pattern]()
     # Of features that are equally clear, the one with the fewest other cases, and of those the longest words.
     order = sorted(clear, key=lambda each: (each[0], -int((each[2] & broken).sum()), int(each[2].sum()), -len(each[1])))
@@ -93,8 +112,8 @@ def _distinct(clear: Sequence[tuple[float, str, Bools]], broken: Bools, taken: l
             continue
         taken.append(inside)
         rest = len(broken) - total
-        compared = f" ({others} of the {rest} other cases that passed before)" if rest else ""
+        compared = f" ({others} of the {rest} {unmarked})" if rest else ""
         which = f"All {total}" if count == total else f"{count} of the {total}"
-        sentence = f"{which} broken cases {said}{compared}."
+        sentence = f"{which} {marked} cases {said}{compared}."
         result.append(Pattern(sentence=sentence, broken=count, of=total, others=others, of_others=rest, p=p))
     return result

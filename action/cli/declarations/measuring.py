@@ -224,3 +224,43 @@ def backtest(
             calling,
         )
     )
+
+
+@app.command(epilog="Exit codes: 0 searched, whatever was found; 2 wrong usage or configuration; 3 unfinished.")
+def suggest(
+    lineage: Annotated[str, typer.Argument(help="Its name in promptverdict.yaml.")],
+    *,
+    repo: Repo = Path(),
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.1, max=0.9, help="Share of the cases that the optimizer never sees.")
+    ] = 0.5,
+    reflector: Annotated[
+        str | None, typer.Option("--reflector", metavar="NAME", help="The model that edits (default: the judge).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, run nothing.")] = False,
+    output_format: Printed = ListFormat.TERMINAL,
+    budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Spend at most this.")] = None,
+    yes: Yes = False,
+    store: Store = None,
+) -> None:
+    """Search for a better prompt, and propose only an edit that the gate proves on cases that the search never saw."""
+    calling = None if dry_run else calling_process()
+    from action.cli.suggest import SuggestOptions
+    from action.cli.suggest import suggest as run
+
+    exit_with(
+        run(
+            SuggestOptions(
+                repo=repo,
+                lineage=lineage,
+                held_out=held_out,
+                reflector=reflector,
+                format=output_format.value,
+                budget_usd=usd(budget),
+                yes=yes,
+                dry_run=dry_run,
+                store=store,
+            ),
+            calling,
+        )
+    )
