@@ -70,10 +70,15 @@ def promote(options: HubOptions, lineage: str, tag: str, *, source: str | None, 
     return ENDS.get(state, Exit.ERROR if wait else Exit.PASS)
 
 
-def promote_anyway(options: HubOptions, promotion: int, reason: str) -> Exit:
-    """Moves the tag of a blocked promotion. Raises HostError."""
+def promote_anyway(options: HubOptions, lineage: str, tag: str, promotion: int, reason: str) -> Exit:
+    """Moves the tag of a blocked promotion. Raises HostError, and UsageError for a promotion of something else."""
+    hub = _managed(options)
+    asked = hub.get(f"/promotions/{promotion}")
+    if (asked.get("lineage"), asked.get("tag")) != (lineage, tag):
+        what = visible(f"promotion {promotion} is {asked.get('lineage')} to {asked.get('tag')}")
+        raise UsageError(what, where="--anyway", hint="promote prints the number of a promotion that was blocked")
     body: dict[str, JsonValue] = {"reason": reason, "request": str(uuid.uuid4())}
-    return _moved(options, _managed(options).post(f"/promotions/{promotion}/override", body))
+    return _moved(options, hub.post(f"/promotions/{promotion}/override", body))
 
 
 def rollback(options: HubOptions, lineage: str, tag: str, *, to: str | None, reason: str) -> Exit:

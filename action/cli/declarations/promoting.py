@@ -53,7 +53,7 @@ def promote(
     if anyway is not None:
         if not reason.strip():
             raise UsageError("--anyway needs a reason", where="--reason", hint="say in a few words why")
-        exit_with(promote_anyway(options, anyway, reason))
+        exit_with(promote_anyway(options, lineage, tag, anyway, reason))
     exit_with(run(options, lineage, tag, source=source, wait=wait))
 
 

@@ -209,6 +209,8 @@ def test_the_whole_life_of_a_tag_from_a_command_line(town, tmp_path):
     assert (blocked.code, "not promoted: triage" in blocked.out) == (1, True)
     number = blocked.out.split("--anyway ")[1].split()[0]
     assert "needs a reason" in runs("promote", "triage", "production", "--anyway", number).err
+    other = runs("promote", "triage", "staging", "--anyway", number, "--reason", "an outage")
+    assert (other.code, f"promotion {number} is triage to production" in other.err) == (2, True)
     assert runs("promote", "triage", "production", "--anyway", number, "--reason", "an outage").code == 0
     assert town.production != first
     refused = runs("rollback", "triage", "production", by="ada")
