@@ -41,7 +41,8 @@ def follow_up(request: Request, completion: Completion, case: TestCase, max_step
         return Trajectory(steps=steps)
     # Only now: a conversation that ends by itself with its last allowed step has not reached the limit.
     if len(steps) >= max_steps:
-        return Trajectory(steps=steps, problem=f"stopped after {max_steps} steps without being done")
+        taken = "1 step" if max_steps == 1 else f"{max_steps} steps"
+        return Trajectory(steps=steps, problem=f"stopped after {taken} without being done")
     if sum(map(_size, (*request.steps, said))) > MOST_CHARACTERS:
         return Trajectory(steps=steps, problem=f"stopped at {MOST_CHARACTERS:,} characters")
     return request.model_copy(update={"steps": (*request.steps, said)})
