@@ -243,7 +243,8 @@ def _setting(given: str | None, name: str) -> str:
     variable = f"PROMPTVERDICT_{name.upper()}"
     value = os.environ.get(variable) if given is None else given
     if value is None:
-        raise SettingsError(f"no {name} is given: set {variable}, or pass {name}=")
+        bundle_only = " (an empty one reads the bundle only)" if name == "hub" else ""
+        raise SettingsError(f"no {name} is given: set {variable}, or pass {name}={bundle_only}")
     return value.strip()
 
 
