@@ -38,7 +38,8 @@ def promotion(today: Detection, before: HubPrompt, after: HubPrompt) -> Detectio
 
 def _change(found: LineageChange, config: Config, before: HubPrompt, after: HubPrompt) -> LineageChange:
     gate, run, budget = settings_of(config, found.config)
-    old, new = prompt_of(before), prompt_of(after)
+    inputs = {name for case in (found.tests.cases if found.tests else ()) for name in case.inputs}
+    old, new = prompt_of(before, inputs), prompt_of(after, inputs)
     pairs = _pairs(config, before, after)
     return found.model_copy(
         update={

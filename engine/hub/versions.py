@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.readers.dialects import GITHUB_VARIABLE
+from engine.readers.prompts.github import keeping_unfilled
 from schemas.errors import UsageError
 from schemas.hub import HubModel, HubPrompt
-from schemas.prompts import Parameters, PromptFile
+from schemas.prompts import Dialect, Parameters, PromptFile
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pydantic import JsonValue
+
     from schemas.config import ModelConfig
     from schemas.detection import Detection, LineageChange
 
-FORMAT = "hub"
-"""The format of a prompt that was read from a stored version."""
+FORMAT, GITHUB = "hub", "github"
+"""The formats of prompts that were read from a stored version."""
 
 
 def version_of(change: LineageChange, commit: str) -> HubPrompt:
@@ -35,7 +41,7 @@ def version_of(change: LineageChange, commit: str) -> HubPrompt:
         roles=prompt.roles,
         messages=prompt.messages,
         included=prompt.included,
-        defaults=prompt.defaults,
+        defaults=_own_defaults(prompt),
         models=tuple(_model(prompt, pair.name, pair.candidate) for pair in change.models),
     )
 
@@ -48,17 +54,35 @@ def versions_of(detection: Detection, commit: str) -> tuple[HubPrompt, ...]:
     return tuple(sorted((version_of(one, commit) for one in detection.lineages), key=lambda one: one.lineage))
 
 
-def prompt_of(version: HubPrompt) -> PromptFile:
-    """Returns the prompt of a version. Parameters are those of each model, so the prompt itself has none."""
-    return PromptFile(
+def prompt_of(version: HubPrompt, inputs: Collection[str]) -> PromptFile:
+    """Returns the prompt of a version. Parameters are those of each model, so the prompt itself has none.
+
+    ``inputs`` are the names that any case has, as ``keeping_unfilled`` needs them.
+    """
+    prompt = PromptFile(
         path=version.path,
-        format=FORMAT,
+        format=GITHUB if version.dialect is Dialect.GITHUB else FORMAT,
         dialect=version.dialect,
         roles=version.roles,
         messages=version.messages,
         included=version.included,
         defaults=version.defaults,
     )
+    return keeping_unfilled(prompt, inputs)
+
+
+def _own_defaults(prompt: PromptFile) -> dict[str, JsonValue]:
+    """Returns the defaults that the prompt states.
+
+    Left out are variables that stay as they are written where a case lacks them: an application that forgets one must
+    get an error, not a prompt with braces.
+    """
+
+    def stays(name: str, value: JsonValue) -> bool:
+        found = GITHUB_VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        return found is not None and found["name"] == name
+
+    return {name: value for name, value in prompt.defaults.items() if not stays(name, value)}
 
 
 def _model(prompt: PromptFile, name: str, model: ModelConfig) -> HubModel:

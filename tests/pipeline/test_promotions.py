@@ -3,9 +3,10 @@
 import pytest
 
 from adapters.git.repository import GitRepository
+from engine.hub.langfuse import langfuse_prompt
 from engine.hub.promotion import promotion
 from engine.hub.tags_file import read_tags_file
-from engine.hub.versions import version_of
+from engine.hub.versions import prompt_of, version_of
 from engine.pipeline import look
 from engine.planning.plan import ArmSource, request_of
 from schemas.errors import ConfigError
@@ -47,6 +48,15 @@ def only(detection, name="triage"):
 
 def version(detection, name="triage"):
     return version_of(only(detection, name), "a" * 40)
+
+
+def test_a_variable_that_a_caller_forgets_is_an_error_although_a_case_may_lack_it(today):
+    found = only(today(config(OPENAI)))
+    assert found.candidate.defaults == {"ticket": "{{ticket}}"}, "measured as GitHub's own tool sends it"
+    made = version(today(config(OPENAI)))
+    assert made.defaults == {}
+    assert langfuse_prompt(made, 1, ["production"])["prompt"][0]["content"] == "Sort {{ticket}}."
+    assert prompt_of(made, {"ticket"}).text == found.candidate.text
 
 
 @pytest.mark.parametrize(

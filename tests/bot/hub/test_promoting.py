@@ -203,7 +203,7 @@ async def test_a_repository_that_github_does_not_answer_for_holds_up_no_other(hu
         def deploy(self, *_, **__):
             return 5
 
-    await GitHubCopy(hub.records, App(), None, hub.clock).tell()
+    await GitHubCopy(hub.records, App(), None, hub.clock).report()
     untold = hub.records.untold_moves(hub.clock() - timedelta(days=1))
     assert (asked, {one.repository_id for one in untold}) == ([REPO.full_name, "acme/other"], {AT})
 
