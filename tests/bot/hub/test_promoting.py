@@ -204,8 +204,8 @@ async def test_a_repository_that_github_does_not_answer_for_holds_up_no_other(hu
             return 5
 
     await GitHubCopy(hub.records, App(), None, hub.clock).report()
-    untold = hub.records.untold_moves(hub.clock() - timedelta(days=1))
-    assert (asked, {one.repository_id for one in untold}) == ([REPO.full_name, "acme/other"], {AT})
+    unreported = hub.records.unreported_moves(hub.clock() - timedelta(days=1))
+    assert (asked, {one.repository_id for one in unreported}) == ([REPO.full_name, "acme/other"], {AT})
 
 
 class Follower:
