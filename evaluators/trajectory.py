@@ -71,6 +71,19 @@ class TrajectoryChecks:
         return (Score(metric=METRIC, value=float(not reasons), reason=reason, answer=in_lines(trajectory.steps)),)
 
 
+_MISTAKES = {
+    "extra_forbidden": "there is no such key",
+    "model_type": "it must be a map",
+    "dict_type": "it must be a map",
+    "list_type": "it must be a list",
+    "tuple_type": "it must be a list",
+    "string_type": "it must be text",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+}
+"""By pydantic's name of a mistake."""
+
+
 def _script_problem(case: TestCase) -> Finding | None:
     for number, script in enumerate(case.tool_results, 1):
         try:
@@ -85,7 +98,8 @@ def _script_problem(case: TestCase) -> Finding | None:
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
-    return f"{f' at `{where}`' if where else ''}: {first['msg'].removeprefix('Value error, ')}"
+    said = _MISTAKES.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{f' at `{where}`' if where else ''}: {said}"
 
 
 def part(sources: EvaluatorSources) -> TrajectoryChecks:  # noqa: ARG001 - the signature of all use cases

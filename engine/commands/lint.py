@@ -77,7 +77,7 @@ def _duplicates(test_set: TestSet) -> Iterator[Finding]:
     groups = [
         [cases[index] for index in group]
         for group in near_duplicates(texts)
-        if len({cases[index].cluster or index for index in group}) > 1
+        if len({_draw(cases[index]) for index in group}) > 1
     ]
     for group in groups[:MAX_GROUPS]:
         same = len({normalised(_text(case)) for case in group}) == 1
@@ -287,7 +287,12 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
 
 
 def _cluster_sizes(cases: Sequence[TestCase]) -> list[int]:
-    return list(Counter((case.cluster is None, case.cluster or case.id) for case in cases).values())
+    return list(Counter(map(_draw, cases)).values())
+
+
+def _draw(case: TestCase) -> tuple[bool, str]:
+    """Returns what cases that count as one share: a cluster, or the case that they disturb."""
+    return (False, case.cluster) if case.cluster is not None else (True, case.same_as or case.id)
 
 
 def _too_small(what: str, sizes: Sequence[int], margin: float | None, path: str) -> Finding:

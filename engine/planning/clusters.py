@@ -1,4 +1,4 @@
-"""Groups cases into clusters: those that the test set names, and cases that send the same requests."""
+"""Groups cases into clusters: those that the test set names, disturbed copies (``same_as``), and equal requests."""
 
 from __future__ import annotations
 
@@ -44,8 +44,10 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
 
 
 def _signs(plan: Plan, index: int) -> list[Sign]:
-    cluster = plan.cases[index].cluster
-    signs: list[Sign] = [] if cluster is None else [("cluster", cluster)]
+    case = plan.cases[index]
+    # A disturbed copy fails where its original fails, so both are one draw.
+    signs: list[Sign] = [("case", case.same_as or case.id)]
+    signs += [] if case.cluster is None else [("cluster", case.cluster)]
     requests = [arm.requests[index] for arm in plan.arms.values()]
     # Identical cases make no call, so they share no draw.
     if not plan.identical[index] and all(requests):

@@ -158,8 +158,8 @@ def test_what_a_tool_or_the_user_says_is_not_the_models(case, scores):
 MISTAKES = [
     (None, {}, "it expects nothing, so every conversation would pass"),
     ({}, {}, "expected can't be read: it expects nothing"),
-    ("look_up", {}, "expected can't be read: Input should be a valid dictionary"),
-    ({"tools": ["a"]}, {}, "expected can't be read at `tools`"),
+    ("look_up", {}, "expected can't be read: it must be a map"),
+    ({"tools": ["a"]}, {}, "expected can't be read at `tools`: there is no such key"),
     ({"order": "exact"}, {}, "expected can't be read: order needs tool_calls"),
     ({"tool_calls": WANTED, "order": "sorted"}, {}, "expected can't be read at `order`"),
     ({"used": ["a"], "not_used": ["a"]}, {}, "expected can't be read: a is both expected and not_used"),

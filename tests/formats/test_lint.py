@@ -71,6 +71,12 @@ def test_members_of_a_cluster_are_alike_on_purpose():
         case(202, text="the very same words here!", cluster="k"),
     ]
     assert found(cases) == []
+    copies = [
+        *many(),
+        case(200, text="the very same words here"),
+        case(202, text="the very same words", same_as="c200"),
+    ]
+    assert found(copies) == []
 
 
 def test_many_groups_are_not_listed_one_by_one():
