@@ -92,7 +92,8 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         latency=decision.latency,
         cases=cases,
         patterns=_patterns(change, plan, cases, result.outcomes),
-        diff=_with_tokens(change.diff, baseline, candidate),
+        # A conversation's input counts every step, so it says nothing about the prompt's length.
+        diff=change.diff if change.config.use_case == UseCase.AGENT else _with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
         confidence=_confidence(decision, plan, change.config, result.outcomes).model_copy(update=graded.judged),
         spending=spending.model_copy(

@@ -59,6 +59,7 @@ def test_a_model_swap_has_a_heading_of_its_own(staged):
 def test_a_conversation_is_shown_step_by_step_and_says_which_one_is_wrong(staged):
     folder, pull_requests = staged
     card = check(folder, pull_requests["quicker-refunds"].branch).card
+    assert card["lineages"][0]["diff"]["tokens_before"] is None, "the input of conversations is not the prompt's length"
     (lineage,) = card["lineages"]
     ran = [case for case in lineage["cases"] if case["id"].startswith("refund-") and case["result"] == "regressed"]
     worse = ran[0]
