@@ -35,7 +35,7 @@ class FollowedFile:
         self._branch = branch
         self._app = app
 
-    def follow(self, repo: RepositoryRef, branch: str) -> None:
+    def follow(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
         """Asks for every move that the file wants, after a push to the default branch. May be repeated.
 
         A version that a tag had before is a rollback, and any other is a promotion with its verdict. Mistakes in the
@@ -43,14 +43,15 @@ class FollowedFile:
         """
         try:
             # Most pushes concern no tag, so only the configuration is read, from the copy of the repository.
-            # At the tip: an older push may be delivered again, or later than a newer one, and must take nothing back.
-            sha = self._app.host(repo.installation_id, repo.full_name).branch(branch)
-            data = self._branch.file(repo, sha, CONFIG)
-            rules = read_config(CONFIG, data).tags if data is not None else None
-            path = rules.follow if rules is not None else None
-            named = self._branch.file(repo, sha, path) if path is not None else None
-            if rules is None or path is None:
+            if self._rules(repo, pushed) is None:
                 return
+            # The file at the tip: an older push may be delivered again, or late, and must take nothing back.
+            sha = self._app.host(repo.installation_id, repo.full_name).branch(branch)
+            rules = self._rules(repo, sha)
+            if rules is None or rules.follow is None:
+                return
+            path = rules.follow
+            named = self._branch.file(repo, sha, path)
             if named is None:
                 raise UsageError("there is no such file", where=path, hint="add it, or correct tags.follow")
             wanted = read_tags_file(path, named)
@@ -62,6 +63,12 @@ class FollowedFile:
         for tag, prompts in wanted.items():
             for lineage, commit in prompts.items():
                 self._move(repo, rules, branch, tag=tag, lineage=lineage, commit=commit)
+
+    def _rules(self, repo: RepositoryRef, sha: Sha) -> TagsConfig | None:
+        """Returns the rules of a commit's configuration; ``None`` if it names no file."""
+        data = self._branch.file(repo, sha, CONFIG)
+        rules = read_config(CONFIG, data).tags if data is not None else None
+        return rules if rules is not None and rules.follow is not None else None
 
     def _move(
         self, repo: RepositoryRef, rules: TagsConfig, branch: str, *, tag: str, lineage: str, commit: Sha

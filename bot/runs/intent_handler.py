@@ -21,6 +21,7 @@ from bot.webhooks.intents import (
     RerunRequested,
     ReviewGiven,
 )
+from schemas.host import Sha
 
 if TYPE_CHECKING:
     from bot.runs.coverage import Coverage
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
-FollowTags = Callable[[RepositoryRef, str], None]
-"""Moves tags to where a file on the default branch says, after a push to it. Blocks."""
+FollowTags = Callable[[RepositoryRef, str, Sha], None]
+"""Moves tags to where a file on the default branch says, after a push of this commit to it. Blocks."""
 
 
 class IntentHandler:
@@ -80,7 +81,7 @@ class IntentHandler:
     async def _pushed(self, pushed: Pushed) -> None:
         await self._reconciler.base_moved(pushed.repo, pushed.branch)
         if pushed.to_default:
-            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch)
+            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch, pushed.sha)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo

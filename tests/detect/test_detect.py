@@ -462,7 +462,7 @@ def test_a_judge_that_base_does_not_list_is_refused(repository):
     head = {"promptverdict.yaml": config + lineage, "mail.md": "x {{ input }}", "rubric.yaml": RUBRIC}
     change = only(detected(repository, head))
     assert change.judges == ()
-    assert "the base configuration has no model 'new-judge'" in change.reasons[1].sentence
+    assert "the judge's model 'new-judge' is not in the base configuration" in change.reasons[1].sentence
 
 
 def test_a_parameter_of_the_prompt_file_is_a_change_of_its_own(repository):

@@ -276,10 +276,9 @@ async def test_an_old_push_that_is_delivered_again_takes_nothing_back(hub, follo
 
 def test_the_file_moves_no_immutable_tag(hub, followed):
     branch, file = followed(immutable=("production",))
-    branch.push("a" * 40, 0)
-    file.follow(REPO, "main")
-    branch.push("b" * 40, 1)
-    file.follow(REPO, "main")
+    for number in (0, 1):
+        branch.push(commit_of(number), number)
+        file.follow(REPO, "main", commit_of(number))
     assert (hub.has(), hub.records.open_promotions()) == (0, [])
 
 
