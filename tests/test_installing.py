@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 from tests.end_to_end.conftest import CONFIG, FILES, PROMPT
 from tests.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]

@@ -92,8 +92,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         latency=decision.latency,
         cases=cases,
         patterns=_patterns(change, plan, cases, result.outcomes),
-        # A conversation's input counts every step, so it says nothing about the prompt's length.
-        diff=change.diff if change.config.use_case == UseCase.AGENT else _with_tokens(change.diff, baseline, candidate),
+        diff=_with_tokens(change, baseline, candidate),
         changes=change.changes,
         confidence=_confidence(decision, plan, change.config, result.outcomes).model_copy(update=graded.judged),
         spending=spending.model_copy(
@@ -281,9 +280,11 @@ def _swap(change: LineageChange, plan: Plan, outcomes: Sequence[Outcome]) -> Mod
     return model_swap(outcomes, change.config.labels or ()) if _baseline_model(plan) else None
 
 
-def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:
+def _with_tokens(change: LineageChange, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:
     """Adds the mean tokens of the whole request to a diff, as the provider counted them."""
-    if diff is None or not baseline or not candidate:
+    diff = change.diff
+    # A conversation's input counts every step, so it says nothing about the prompt's length.
+    if diff is None or not baseline or not candidate or change.config.use_case == UseCase.AGENT:
         return diff
     return diff.model_copy(
         update={

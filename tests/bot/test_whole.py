@@ -6,6 +6,8 @@ from schemas.outcomes import Arm
 from tests.bot.whole import Whole
 from tests.end_to_end.conftest import FILES, PROMPT
 
+pytestmark = pytest.mark.slow
+
 WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
 
 

@@ -11,6 +11,8 @@ from tests.end_to_end.conftest import Project
 from tests.end_to_end.test_judge import CASES, CONFIG, LONGER, PROMPT, RUBRIC, labels, like_the_judge, unlike_the_judge
 from tests.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = {"promptverdict.yaml": CONFIG, "rubric.yaml": RUBRIC, "letter.txt": PROMPT, "cases.jsonl": CASES}
 

@@ -8,6 +8,8 @@ from demo.staging import stage
 from schemas.verdicts import VerdictStatus
 from tests.end_to_end.conftest import run_command
 
+pytestmark = pytest.mark.slow
+
 CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_REVIEW: 5}
 
 

@@ -12,7 +12,7 @@ from adapters.scorer.client import MOST_SLOW, IsolatedScorers, Limits
 from schemas.ports import ScorerCase, ScorerJob, ScorerProblem, ScorerSource
 from tests.hostile.scorer_attacks import ATTACKS, CANARY, HARMLESS, HONEST, SLOW, run
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation needs Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="isolation needs Linux")]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from tests.bot.scripted import FILES, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
 
+pytestmark = pytest.mark.slow
+
 
 class Leaping:
     """A clock that can be put forward; who sleeps meanwhile wakes up."""

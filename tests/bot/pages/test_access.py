@@ -10,6 +10,8 @@ from bot.pages.application import NOT_FOUND
 from bot.pages.routes import ROUTES
 from tests.bot.pages.site import FROM_US
 
+pytestmark = pytest.mark.slow
+
 
 def addresses(staged, repository, role=Role.MAINTAIN):
     """One address of each route that exists in this repository for such a reader."""

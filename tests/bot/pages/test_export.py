@@ -19,6 +19,8 @@ from tests.bot.running import ROOT
 from tests.render.scorecards import blocked
 from tests.render.test_html import Tags, attacked
 
+pytestmark = pytest.mark.slow
+
 
 def artifact(folder, number, card):
     """What the Action uploads."""

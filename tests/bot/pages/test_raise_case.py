@@ -10,7 +10,7 @@ from adapters.github.sign_in import GitHubSignIn
 from bot.store.page_values import CaseFilter
 from tests.bot.pages.site import FROM_US, WRITING
 
-pytestmark = pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("staged", ["sqlite"], indirect=True)]
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from schemas.pullrequests import Trust
 from schemas.verdicts import VerdictStatus
 from tests.bot.scripted import GATE, PROMPT
 
+pytestmark = pytest.mark.slow
+
 
 def prompt(bot, words):
     """A prompt that no other repository has: what was paid for is shared."""
