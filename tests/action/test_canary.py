@@ -13,6 +13,8 @@ from tests.fakes.llm import FakeLlm
 from tests.providers.conftest import KEY
 from tests.providers.test_canary import leaks
 
+pytestmark = pytest.mark.slow
+
 TRIAGE = "prompts/triage.prompt.yml"
 MODEL = "{{provider: openai, model: m, base_url: '{url}/v1', api_key_env: HOUSE_KEY, price: {{input: 1, output: 4}}}}"
 

@@ -16,6 +16,8 @@ from schemas.verdicts import VerdictStatus
 from tests.action.stage import ALL, PROMPT
 from tests.faults import Nth, moments, pairs
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "403 permission": {"status": 403, "message": "Resource not accessible by integration", "headers": {"x-accepted-github-permissions": "statuses=write"}},
     "403 secondary limit": {"status": 403, "message": "You have exceeded a secondary rate limit", "headers": {"retry-after": "1"}},

@@ -23,6 +23,8 @@ from tests.end_to_end.conftest import CONFIG, FILES, PROMPT
 from tests.repositories import Repository
 from tests.run.laboratory import HandClock, Scripted, completion
 
+pytestmark = pytest.mark.slow
+
 PATH = "prompts/triage.prompt.yml"
 TRUSTING = "      Trust the customer.\n"
 EDITED = PROMPT.replace("You sort", "You assign").replace(

@@ -8,6 +8,8 @@ from benchmarks.gate_models import World
 from engine.blame.search import LEVELS, Found, calls_of, search
 from engine.blame.trials import Trials
 
+pytestmark = pytest.mark.slow
+
 CASES = 8
 
 

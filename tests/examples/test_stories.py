@@ -10,6 +10,8 @@ from benchmarks.staged import EXAMPLES, Staged
 from demo.toy_model import answer
 from schemas.verdicts import VerdictStatus
 
+pytestmark = pytest.mark.slow
+
 STORIES = {story["name"]: story for story in yaml.safe_load((EXAMPLES / "pull-requests.yaml").read_text())}
 SEEDS = {"cheaper-model": 1}
 NOT_CERTAIN = {("trusting-triage", 1): VerdictStatus.NEEDS_REVIEW}

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.formats.hostile_files import PARSERS, SAMPLES, hostile_file, survives
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("FUZZ", "80"))
 
 

@@ -13,6 +13,8 @@ from schemas.verdicts import VerdictStatus
 from tests.improve import lab
 from tests.improve.lab import CANARY, RULE, Models, files, found_with, planned, searched
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(3)
 """``benchmarks/suggest.py`` runs 100."""
 

@@ -21,6 +21,8 @@ from tests.faults import Nth, moments
 from tests.pipeline.test_measure import EDITED, PATH, label_of, measured, prepared
 from tests.run.laboratory import completion
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["project"]
 
 DATABASE = {

@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from bot.store.page_records import Bounds
 from engine.render.figures import seconds
 from tests.render.scorecards import blocked
+
+pytestmark = pytest.mark.slow
 
 
 def test_each_version_has_its_latency(web, staged):

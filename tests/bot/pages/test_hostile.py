@@ -18,6 +18,8 @@ from tests.bot.pages.test_access import addresses
 from tests.render.surfaces import FRAGMENTS
 from tests.render.test_html import Tags, attacked
 
+pytestmark = pytest.mark.slow
+
 REPO = RepositoryRef(installation_id=7, repository_id=11, full_name="acme/shop")
 HALF = len(FRAGMENTS) // 2
 HOSTILE = ["".join(FRAGMENTS[:HALF]), "".join(FRAGMENTS[HALF:])]

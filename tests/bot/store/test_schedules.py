@@ -4,12 +4,15 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.store.records import Records
 from bot.store.values import MOST_TRIES, RepositoryRef, RunKind, RunState
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAMES = st.sampled_from("abcd")
