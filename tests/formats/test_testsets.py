@@ -283,7 +283,7 @@ def test_what_is_wrong_with_a_csv(text, said):
 def test_a_huge_test_set_is_refused_soon(path, text, said):
     begin = time.process_time()
     assert said in mistake(text, path)
-    assert time.process_time() - begin < 4  # 2 where no coverage is measured
+    assert time.process_time() - begin < 15  # 2 on a calm machine without coverage
 
 
 def test_many_brackets_on_a_line_are_fine_when_they_are_not_deep():
