@@ -230,7 +230,7 @@ def main() -> None:
             down, imports = cold_start("http://127.0.0.1:9", folder)
             with black_hole() as url:
                 silent, _ = cold_start(url, folder)
-            print(f"cold start from a bundle, best of {STARTS}: {down:.2f} s with nobody listening")
+            print(f"cold start from a bundle, best of {STARTS}: {down:.2f} s without a hub")
             print(f"  {silent:.2f} s with a hub that never answers")
             print(f"  of these, Python and `import httpx`: {imports:.2f} s")
             with opened(hub, folder / "three", REFRESH_S) as prompts:

@@ -57,7 +57,7 @@ class Suggested:
 def slices(options: SliceOptions, calling: CallingProcess | None = None, *, output_format: str) -> Exit:
     """Prints the slices of the folder's test sets, or suggestions for the cases without one.
 
-    Exits with 3 if a model could not be asked about all cases; what is known is printed all the same. Raises
+    Exits with 3 if a model could not be asked about all cases. It still prints what is known. Raises
     PromptVerdictError.
     """
     repository = open_repository(options.repo)

@@ -87,7 +87,7 @@ class TokenBody(Body):
 
 
 class _Call:
-    """One request of a person who may make it."""
+    """One permitted request."""
 
     def __init__(self, request: Request, body: bytes, repo: RepositoryRef, asker: Asker) -> None:
         self.path = request.path_params

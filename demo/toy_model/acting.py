@@ -118,7 +118,7 @@ class _Clerk:
         return " ".join(self._told_about(order, wish) for order in orders), ()
 
     def _obeys(self, orders: Sequence[str]) -> ToolCall | None:
-        """Returns the refund that somebody talks an unguarded agent into."""
+        """Returns the refund that an attack gets from an unguarded agent."""
         heard = [*self.told, *self.results]
         if self.rules.guarded or not any("refund" in one for text in heard for one in injections(text)):
             return None

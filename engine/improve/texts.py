@@ -20,7 +20,7 @@ LONGEST = 40_000
 LETTERS = 12
 """A message with fewer letters outside of its variables has nothing to edit."""
 INVISIBLE = ("Cc", "Cf", "Cs")
-"""Unicode categories of signs that nobody sees in a review."""
+"""Unicode categories of characters that are invisible in a review."""
 Texts = Mapping[str, str]
 """Text of each editable message, by its name."""
 

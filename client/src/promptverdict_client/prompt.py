@@ -26,7 +26,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Everything that a call to a model needs. It belongs to the caller, who may change it."""
+    """Everything that a call to a model needs. The caller may change it."""
 
     messages: list[dict[str, str]]
     """``{"role": …, "content": …}``, as chat APIs take them."""
