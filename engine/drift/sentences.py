@@ -25,7 +25,7 @@ def past_sentence(level: Level, size: float, moves: Sequence[Move], since: date 
 
 def moved(moves: Sequence[Move]) -> str:
     """Returns the labels that moved most: ``billing 40% → 32%, refund 25% → 33%``."""
-    listed = ", ".join(f"{one.label} {one.before:.0%} → {one.now:.0%}" for one in moves[:2])
+    listed = ", ".join(f"{one.label} {one.before:.0%} → {one.after:.0%}" for one in moves[:2])
     return f"{listed}."
 
 
