@@ -1,12 +1,21 @@
-"""Says a reading in words. Labels are untrusted: each surface encodes them."""
+"""Says a reading in words. Each surface encodes them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
 from engine.drift.reading import Level, Move
 from engine.drift.visible import WITHIN
+
+LABEL = re.compile(r"[\w .:/+-]{1,40}")
+UNUSUAL = "a label with other characters"
+
+
+def label_text(label: str) -> str:
+    """Returns a label as it may be told. An application may send any text as its decision, even content."""
+    return label if LABEL.fullmatch(label) else UNUSUAL
 
 
 def points(share: float) -> str:
@@ -25,7 +34,7 @@ def past_sentence(level: Level, size: float, moves: Sequence[Move], since: date 
 
 def moved(moves: Sequence[Move]) -> str:
     """Returns the labels that moved most: ``billing 40% → 32%, refund 25% → 33%``."""
-    listed = ", ".join(f"{one.label} {one.before:.0%} → {one.after:.0%}" for one in moves[:2])
+    listed = ", ".join(f"{label_text(one.label)} {one.before:.0%} → {one.after:.0%}" for one in moves[:2])
     return f"{listed}."
 
 
