@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from schemas.values import Value
 
@@ -17,13 +18,21 @@ LONGEST_NAME = 200
 """Characters of a model, a decision, a reason or another name from a trace. The rest is cut."""
 
 
+class SpanKey(NamedTuple):
+    """Names a span (``part`` 0), or a log record about it."""
+
+    trace_id: str
+    span_id: str
+    part: int
+
+
 class SpanFacts(Value):
     """What is kept of one span, or of a log record about it. It holds no content."""
 
     trace_id: TraceId
     span_id: SpanId
-    is_log: bool = False
-    """Whether a log record brought it. Logs carry content, so only ``decisions`` comes from them."""
+    part: int = Field(default=0, ge=0)
+    """0: the span itself. Else the number of a log record about it, of which only ``decisions`` is used."""
     parent_id: SpanId | None = None
     started_at: AwareDatetime
     ended_at: AwareDatetime
@@ -53,9 +62,51 @@ class SpanFacts(Value):
     """The type of the error, never its message."""
 
     @property
-    def key(self) -> tuple[str, str, bool]:
-        """What makes a span unique within a repository: sent again, it is the same span."""
-        return (self.trace_id, self.span_id, self.is_log)
+    def key(self) -> SpanKey:
+        """What makes it unique within a repository: sent again, it is the same span or record."""
+        return SpanKey(self.trace_id, self.span_id, self.part)
+
+    @property
+    def is_log(self) -> bool:
+        """Whether a log record brought it."""
+        return self.part > 0
+
+
+class ContentMessage(Value):
+    """One message of a request, as text."""
+
+    role: str
+    text: str
+
+
+class SpanContent(Value):
+    """Input and output of a model request. Kept only where the prompt asks for it."""
+
+    lineage: str
+    input: tuple[ContentMessage, ...] = ()
+    output: str | None = None
+
+
+class SpanRecord(NamedTuple):
+    """A span, or a log record about one, as it arrived. Its values are others' data."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    """Of the span, or of the record's event."""
+    start_ns: int
+    """Since 1970."""
+    end_ns: int
+    attributes: Mapping[str, JsonValue]
+    part: int = 0
+    """As ``SpanFacts.part``."""
+    failed: bool = False
+    """Whether its status is an error."""
+    body: JsonValue = None
+    """Of a log record."""
+    events: Sequence[tuple[str, Mapping[str, JsonValue]]] = ()
+    """Name and attributes."""
 
 
 class ProductionCall(Value):

@@ -17,14 +17,13 @@ from bot.store.production_values import (
     DayDecisions,
     HourFigures,
     HourKey,
-    SpanContent,
     StoredSpan,
     StoredTrace,
     Written,
 )
 from bot.store.production_writing import add_to_hours, differences, figures_of, insert_contents, insert_spans, open_days
 from engine.production.calls import calls_of
-from schemas.production import SpanFacts
+from schemas.production import SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -46,7 +45,7 @@ class ProductionRecords:
         self,
         repository_id: int,
         spans: Sequence[SpanFacts],
-        contents: Mapping[tuple[str, str, bool], tuple[SpanContent, date]] | None = None,
+        contents: Mapping[SpanKey, tuple[SpanContent, date]] | None = None,
     ) -> Written:
         """Stores spans that are not known yet, and counts what they change in the figures.
 
@@ -63,8 +62,7 @@ class ProductionRecords:
                 open_days(session, "production_spans", {span.started_at.date() for span in new.values()})
                 insert_spans(session, repository_id, new.values())
                 add_to_hours(session, repository_id, differences(before, new.values()))
-                fresh = {key: content for key, content in (contents or {}).items() if key in new}
-                insert_contents(session, repository_id, fresh)
+            insert_contents(session, repository_id, contents or {})
             return Written(len(new), len(spans) - len(new))
 
     def decision_counts(
@@ -117,11 +115,11 @@ class ProductionRecords:
                 col(ProductionContents.repository_id) == repository_id,
                 col(ProductionContents.trace_id) == bytes.fromhex(trace_id),
             )
-            contents = {(row.span_id.hex(), row.is_log): _content(row.content) for row in session.exec(kept)}
+            contents = _by_span(session.exec(kept.order_by(col(ProductionContents.part))).all())
         return StoredTrace(
             trace_id=trace_id,
             calls=tuple(calls_of(spans)),
-            spans=tuple(StoredSpan(facts=span, content=contents.get((span.span_id, span.is_log))) for span in spans),
+            spans=tuple(StoredSpan(facts=span, content=contents.get(span.span_id)) for span in spans),
         )
 
     def recent_spans(
@@ -181,5 +179,14 @@ def _hour(row: ProductionHours) -> HourFigures:
     return HourFigures(key, figures_of(row))
 
 
-def _content(stored: bytes) -> SpanContent:
-    return SpanContent.model_validate_json(zlib.decompress(stored))
+def _by_span(rows: Sequence[ProductionContents]) -> dict[str, SpanContent]:
+    """Returns the contents by span. Log records may bring input and output apart, or again."""
+    found: dict[str, SpanContent] = {}
+    for row in rows:
+        content = SpanContent.model_validate_json(zlib.decompress(row.content))
+        before = found.get(row.span_id.hex(), content)
+        fresh = (message for message in content.input if message not in before.input)
+        found[row.span_id.hex()] = SpanContent(
+            lineage=content.lineage, input=(*before.input, *fresh), output=before.output or content.output
+        )
+    return found

@@ -52,7 +52,7 @@ class ProductionSpans(Table, table=True):
     repository_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     trace_id: bytes = Field(sa_type=LargeBinary, primary_key=True)
     span_id: bytes = Field(sa_type=LargeBinary, primary_key=True)
-    is_log: bool = Field(primary_key=True)
+    part: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     day: date = Field(sa_type=Date, primary_key=True)
     """Of ``started_at``, in UTC."""
     parent_id: bytes | None = Field(default=None, sa_type=LargeBinary)
@@ -116,7 +116,7 @@ class ProductionContents(Table, table=True):
     repository_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     trace_id: bytes = Field(sa_type=LargeBinary, primary_key=True)
     span_id: bytes = Field(sa_type=LargeBinary, primary_key=True)
-    is_log: bool = Field(primary_key=True)
+    part: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     expires_on: date = Field(sa_type=Date, primary_key=True)
     content: bytes = Field(sa_type=LargeBinary)
     """``SpanContent`` as JSON, compressed."""

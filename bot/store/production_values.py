@@ -6,9 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field
 
-from schemas.production import ProductionCall, SpanFacts
+from schemas.production import ProductionCall, SpanContent, SpanFacts
 from schemas.values import Value
 
 LATENCY_STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
@@ -77,15 +77,6 @@ class HourFigures(NamedTuple):
 
     key: HourKey
     figures: Figures
-
-
-class SpanContent(Value):
-    """What a span says about its input and output. Kept only where the prompt asks for it."""
-
-    lineage: str
-    input: JsonValue = None
-    """Messages as the trace has them."""
-    output: str | None = None
 
 
 class StoredSpan(Value):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, text
 from sqlmodel import col, select
 
+from bot.store.database import insert_once
 from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSpans
-from bot.store.production_values import LATENCY_STEPS_S, Figures, HourKey, SpanContent
+from bot.store.production_values import LATENCY_STEPS_S, Figures, HourKey
 from engine.production.calls import calls_of
-from schemas.production import ProductionCall, SpanFacts
+from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -148,22 +149,23 @@ def insert_spans(session: Session, repository_id: int, spans: Iterable[SpanFacts
 def insert_contents(
     session: Session,
     repository_id: int,
-    contents: Mapping[tuple[str, str, bool], tuple[SpanContent, date]],
+    contents: Mapping[SpanKey, tuple[SpanContent, date]],
 ) -> None:
-    """Inserts sampled contents, each with the day on which it must be gone."""
+    """Inserts sampled contents that are not stored yet, each with the day on which it must be gone."""
     open_days(session, "production_contents", {expires_on for _, expires_on in contents.values()})
     rows = [
         {
             "repository_id": repository_id,
             "trace_id": bytes.fromhex(trace_id),
             "span_id": bytes.fromhex(span_id),
-            "is_log": is_log,
+            "part": part,
             "expires_on": expires_on,
             "content": zlib.compress(content.model_dump_json().encode(errors="replace")),
         }
-        for (trace_id, span_id, is_log), (content, expires_on) in contents.items()
+        for (trace_id, span_id, part), (content, expires_on) in contents.items()
     ]
-    _insert(session, ProductionContents, rows)
+    if rows:
+        session.connection().execute(insert_once(session, ProductionContents), rows)
 
 
 def _insert(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]) -> None:

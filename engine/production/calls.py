@@ -18,7 +18,7 @@ def calls_of(spans: Iterable[SpanFacts]) -> list[ProductionCall]:
     A span that names a prompt is a call, with the model requests inside it: those below it, else those during it. A
     model request outside any such span is a call of its own.
     """
-    every = sorted(spans, key=lambda span: (span.started_at, span.span_id, span.is_log))
+    every = sorted(spans, key=lambda span: (span.started_at, span.span_id, span.part))
     own = {span.span_id: span for span in every if not span.is_log}
     parts: dict[str, list[SpanFacts]] = defaultdict(list)
     for span in own.values():

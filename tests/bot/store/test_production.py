@@ -6,10 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from bot.store.production_values import SpanContent
 from bot.store.values import RepositoryRef
 from schemas.errors import StoreError
-from schemas.production import SpanFacts
+from schemas.production import ContentMessage, SpanContent, SpanFacts
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 REPO = RepositoryRef(installation_id=7, repository_id=70, full_name="acme/shop")
@@ -33,7 +32,7 @@ def whole_call():
         span(1, lasts_s=3, lineage="triage", digest="d" * 64, tag="production", confidence=0.5),
         span(2, parent_id=f"{1:016x}", after_s=0.1, calls_model=True, model="m-1", error="timeout", cost_usd=Decimal(0)),
         span(3, after_s=2, lasts_s=0.5, calls_model=True, model="m-2", input_tokens=10, output_tokens=2, cost_usd=Decimal("0.0000125")),
-        span(3, after_s=2, lasts_s=0, is_log=True, decisions={"triage": "billing", "other": "x"}),
+        span(3, after_s=2, lasts_s=0, part=1, decisions={"triage": "billing", "other": "x"}),
     ]  # fmt: skip
 
 
@@ -74,7 +73,7 @@ def test_the_order_in_which_spans_arrive_does_not_matter_and_a_resent_batch_coun
 
 def test_content_is_kept_with_its_span_until_its_day(known):
     (first, *rest) = whole_call()
-    content = SpanContent(lineage="triage", input=[{"role": "user", "content": "hi"}], output="billing")
+    content = SpanContent(lineage="triage", input=(ContentMessage(role="user", text="hi"),), output="billing")
     known.write_spans(70, [first, *rest], {first.key: (content, date(2026, 12, 15))})
     trace = known.production_trace(70, first.trace_id)
     assert [each.content for each in trace.spans if each.facts.key == first.key] == [content]

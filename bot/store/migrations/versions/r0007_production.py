@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.add_column("read_tokens", sa.Column("kind", sa.Text(), nullable=False, server_default="read"))
     _table(
         "production_spans",
-        _bytes("trace_id"), _bytes("span_id"), sa.Column("is_log", sa.Boolean(), nullable=False),
+        _bytes("trace_id"), _bytes("span_id"), sa.Column("part", BIG, autoincrement=False, nullable=False),
         sa.Column("day", sa.Date(), nullable=False), _bytes("parent_id", nullable=True),
         sa.Column("started_at", MOMENT, nullable=False), sa.Column("ended_at", MOMENT, nullable=False),
         sa.Column("calls_model", sa.Boolean(), nullable=False),
@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("input_tokens", BIG, nullable=True), sa.Column("output_tokens", BIG, nullable=True),
         sa.Column("cost_usd", sa.BigInteger(), nullable=True), _text("finish_reason", nullable=True),
         _text("error", nullable=True),
-        key=("repository_id", "trace_id", "span_id", "is_log", "day"),
+        key=("repository_id", "trace_id", "span_id", "part", "day"),
         partition_by="day",
     )  # fmt: skip
     op.create_index(
@@ -49,9 +49,9 @@ def upgrade() -> None:
     op.create_index("ix_production_hours_repository_id_hour", "production_hours", ["repository_id", "hour"])
     _table(
         "production_contents",
-        _bytes("trace_id"), _bytes("span_id"), sa.Column("is_log", sa.Boolean(), nullable=False),
+        _bytes("trace_id"), _bytes("span_id"), sa.Column("part", BIG, autoincrement=False, nullable=False),
         sa.Column("expires_on", sa.Date(), nullable=False), _bytes("content"),
-        key=("repository_id", "trace_id", "span_id", "is_log", "expires_on"),
+        key=("repository_id", "trace_id", "span_id", "part", "expires_on"),
         partition_by="expires_on",
     )  # fmt: skip
     _table(
