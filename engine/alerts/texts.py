@@ -74,12 +74,23 @@ def issue_text(note: AlertNote) -> str:
 
 def reminder_text(note: AlertNote, day: date) -> str:
     """Returns the comment that tells an open alert again."""
-    return f"{marker(note.id)} told {day.isoformat()} -->\n{prose(f'{REMINDER} {reading_sentence(note.reading)}', 1_000)}\n"
+    sentence = prose(f"{REMINDER} {reading_sentence(note.reading)}", 1_000)
+    return f"{reminder_marker(note.id, day)} -->\n{sentence}\n"
+
+
+def reminder_marker(alert_id: str, day: date) -> str:
+    """Returns how the reminder of a day starts."""
+    return f"{marker(alert_id)} told {day.isoformat()}"
 
 
 def ending_text(note: AlertNote) -> str:
     """Returns the comment that ends an alert."""
-    return f"{marker(note.id)} ended -->\n{prose(f'The alert is over. {reading_sentence(note.reading)}', 1_000)}\n"
+    return f"{ending_marker(note.id)} -->\n{prose(f'The alert is over. {reading_sentence(note.reading)}', 1_000)}\n"
+
+
+def ending_marker(alert_id: str) -> str:
+    """Returns how the comment starts that ends an alert."""
+    return f"{marker(alert_id)} ended"
 
 
 def plain_text(note: AlertNote) -> str:

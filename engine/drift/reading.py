@@ -44,7 +44,7 @@ class Move(Value):
 
     label: str
     before: Fraction
-    now: Fraction
+    after: Fraction
 
 
 class Reading(Value):
