@@ -20,7 +20,12 @@ def of_repository(repo: RepositoryRef) -> tuple[Crumb, ...]:
 def repository_tabs(repo: RepositoryRef, here: str) -> list[tuple[str, str, bool]]:
     """Returns the views of a repository."""
     base = addresses.repository(repo.repository_id)
-    views = (("Prompts and runs", base), ("Audit", f"{base}/audit"), ("Settings", f"{base}/settings"))
+    views = (
+        ("Prompts and runs", base),
+        ("Alerts", f"{base}/alerts"),
+        ("Audit", f"{base}/audit"),
+        ("Settings", f"{base}/settings"),
+    )
     return [(name, address, name == here) for name, address in views]
 
 
