@@ -190,7 +190,8 @@ def decompose(
 
     Longer input, longer answers and more searches are counted at the baseline's price. The rest is the change of the
     price. These four parts add up to the cache-neutral difference. ``cache`` is the effect of caching on the bill.
-    With ``conversations``, a usage is that of all calls of a case. Amounts are whole nano-dollars, so the parts add up exactly, and an unchanged part is exactly 0.
+    With ``conversations``, a usage is that of all calls of a case.
+    Amounts are whole nano-dollars, so the parts add up exactly, and an unchanged part is exactly 0.
     """
     if not baseline or not candidate:
         return ()
