@@ -29,7 +29,7 @@ from bot.store.production_writing import add_to_hours, differences, figures_of, 
 from bot.store.tables import Repositories
 from bot.store.values import RepositoryRef
 from engine.production.calls import calls_of
-from schemas.production import SpanContent, SpanFacts, SpanKey
+from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -98,6 +98,18 @@ class ProductionRecords:
         with self._database.reading() as session:
             return [_hour(row) for row in session.exec(rows.order_by(col(ProductionHours.hour)))]
 
+    def figures_of_repositories(self, repository_ids: Sequence[int], *, since: date) -> list[tuple[int, HourFigures]]:
+        """Returns the figures of these repositories since a day (UTC), each with its repository."""
+        with self._database.reading() as session:
+            found = []
+            for start in range(0, len(repository_ids), TRACES_TOGETHER):
+                of = select(ProductionHours).where(
+                    col(ProductionHours.repository_id).in_(repository_ids[start : start + TRACES_TOGETHER]),
+                    col(ProductionHours.hour) >= _midnight(since),
+                )
+                found += [(row.repository_id, _hour(row)) for row in session.exec(of)]
+            return found
+
     def production_lineages(self, repository_id: int) -> list[str]:
         """Returns the prompts that production has reported, by name."""
         names = select(ProductionHours.lineage).where(
@@ -159,6 +171,22 @@ class ProductionRecords:
                 )
                 for one in settings
             )
+
+    def recent_calls(
+        self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 20
+    ) -> list[ProductionCall]:
+        """Returns the newest calls of a prompt, newest first; only those that began before ``before``."""
+        traces = {span.trace_id for span in self.recent_spans(repository_id, lineage, before=before, limit=limit)}
+        of = select(ProductionSpans).where(
+            col(ProductionSpans.repository_id) == repository_id,
+            col(ProductionSpans.trace_id).in_([bytes.fromhex(trace) for trace in traces]),
+        )
+        spans = defaultdict(list)
+        with self._database.reading() as session:
+            for row in session.exec(of.limit(MOST_SPANS)):
+                spans[row.trace_id].append(_facts(row))
+        found = [call for some in spans.values() for call in calls_of(some) if call.lineage == lineage]
+        return sorted(found, key=lambda call: call.started_at, reverse=True)[:limit]
 
     def recent_spans(
         self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 50
