@@ -13,6 +13,7 @@ from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
+from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -47,6 +48,7 @@ ROUTES = (
     PageRoute(f"{REPOSITORY}/audit", audit),
     PageRoute(f"{REPOSITORY}/alerts", alerts, form=True),
     PageRoute(f"{REPOSITORY}/settings", settings),
+    PageRoute(f"{REPOSITORY}/production", production),
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
@@ -58,4 +60,5 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/tests", tests),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/production", production),
 )
