@@ -67,7 +67,7 @@ def reports(runs: np.ndarray, rng: np.random.Generator, days: int = DAYS) -> int
     return found
 
 
-def delay(old: np.ndarray, new: np.ndarray, flips: float, rng: np.random.Generator, days: int = 14) -> int | None:
+def delay(old: np.ndarray, new: np.ndarray, flips: float, rng: np.random.Generator, days: int = 7) -> int | None:
     """Returns the number of runs after a swap until it is found; ``None``: not in ``days``."""
 
     def run(row: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def quiet_rows(path: Path, periods: int, most: int, rng: np.random.Generator) ->
 
 def swap_rows(path: Path, cases: int, trials: int, rng: np.random.Generator) -> list[str]:
     lines = [
-        "| recorded prompts | cases | change of the mean | found within 14 runs | runs until then (median) |",
+        "| recorded prompts | cases | change of the mean | found within 7 runs | runs until then (median) |",
         "|---|--:|--:|--:|--:|",
     ]
     with np.load(path) as data:
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=Path, required=True)
     parser.add_argument("--rewordings", type=Path, required=True)
     parser.add_argument("--periods", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
