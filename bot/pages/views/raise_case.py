@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from adapters.github.proposals import Proposal
-from bot.commands import patches
-from bot.commands.patches import Patch
 from bot.pages import addresses
 from bot.pages.context import Page
 from bot.pages.views.case import found_case
 from bot.pages.views.crumbs import of_repository
+from engine.test_edits import patches
+from engine.test_edits.patches import Patch
 from schemas.errors import HostError
 from schemas.values import digest_of
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from adapters.github.proposals import DefaultFile
-    from bot.commands.patches import NoPatch
     from bot.pages.access import Proposer
     from bot.pages.context import Context
     from bot.pages.views.case import FoundCase
+    from engine.test_edits.patches import NoPatch
 
     Edit = Callable[[str, bytes], Patch | NoPatch]
 
