@@ -39,7 +39,8 @@ def confirm(options: ConfirmOptions) -> Exit:
     from engine.render.figures import plural
     from engine.test_edits.patches import confirm as confirmed
 
-    root, _, change, tests = lineage_in(options.repo, options.lineage)
+    found = lineage_in(options.repo, options.lineage)
+    tests = found.tests
     waiting = {case.id: case for case in tests.unverified}
     if not (options.cases or options.every):
         _list(options.lineage, [*waiting.values()])
@@ -52,8 +53,8 @@ def confirm(options: ConfirmOptions) -> Exit:
         sys.stderr.write(f"{options.lineage} has no unverified case\n")
     for path in dict.fromkeys(case.path or tests.path for case in chosen):
         names = {case.id for case in chosen if (case.path or tests.path) == path}
-        file = TestFile(root, path)
-        patch = confirmed(path, file.data(), names, change.config.columns)
+        file = TestFile(found.root, path)
+        patch = confirmed(path, file.data(), names, found.change.config.columns)
         file.apply(patch, f"confirmed {plural(len(names), 'case')}", write=options.write)
     return Exit.PASS
 

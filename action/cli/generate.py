@@ -45,9 +45,10 @@ def generate(options: GenerateOptions, calling: CallingProcess | None = None) ->
     from engine.render.figures import plural
     from engine.test_edits.patches import all_added
 
-    root, detection, change, tests = lineage_in(options.repo, options.lineage)
+    local = lineage_in(options.repo, options.lineage)
+    change, tests = local.change, local.tests
     form = form_of(tests, change.config, options.slice)
-    endpoint = _endpoint(detection, change, options.model)
+    endpoint = _endpoint(local.detection, change, options.model)
     with closing(Caller(calling)) as caller:
         found = run_async(_generated(options, change, (tests, form), endpoint, caller))
     if found is None:
@@ -58,7 +59,7 @@ def generate(options: GenerateOptions, calling: CallingProcess | None = None) ->
         f"{plural(found.misfits, 'case')} of another form\n"
     )
     if found.rows:
-        file = TestFile(root, file_for_new(tests))
+        file = TestFile(local.root, file_for_new(tests))
         others = (*tests.cases, *tests.unverified)
         patch = all_added(file.name, file.data(), found.rows, columns=change.config.columns, others=others)
         file.apply(patch, f"added {plural(len(found.rows), 'unverified case')}", write=options.write)

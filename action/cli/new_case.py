@@ -36,7 +36,8 @@ class NewCaseOptions:
 
 def new_case(options: NewCaseOptions) -> Exit:
     """Prints the patch that adds the case, or writes it. Raises PromptVerdictError."""
-    root, _, change, tests = lineage_in(options.repo, options.lineage)
+    found = lineage_in(options.repo, options.lineage)
+    tests = found.tests
     from engine.new_cases.draft import check_label, draft, expected_value
     from engine.new_cases.masking import UNSEEN
     from engine.render.encode import log_line
@@ -49,14 +50,14 @@ def new_case(options: NewCaseOptions) -> Exit:
     expected = None if text is None else expected_value(text, tests.cases)
     if expected is None and options.same_as is None and any(case.expected is not None for case in tests.cases):
         raise UsageError("the case has no expectation", hint="--expected TEXT says what the answer should have been")
-    check_label(expected, change.config)
+    check_label(expected, found.change.config)
     slices = options.slices or _slice(inputs, tests)
     made = draft(inputs, expected=expected, slices=slices, same_as=options.same_as, mask=options.mask)
     if made.masked:
         sys.stderr.write(log_line(f"masked: {made.masked}. {UNSEEN}.") + "\n")
-    file = TestFile(root, file_for_new(tests))
+    file = TestFile(found.root, file_for_new(tests))
     others = (*tests.cases, *tests.unverified)
-    patch = add(file.name, file.data(), made.row, columns=change.config.columns, others=others)
+    patch = add(file.name, file.data(), made.row, columns=found.change.config.columns, others=others)
     file.apply(patch, "added 1 case", write=options.write)
     return Exit.PASS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from engine.test_edits.patches import NoPatch, Patch
     from schemas.detection import Detection, LineageChange
+    from schemas.pullrequests import PullRequest
     from schemas.testsets import TestSet
 
 
@@ -51,8 +53,19 @@ class TestFile:
         sys.stderr.write("nothing is written yet: --write changes the file, or pipe the patch into git apply\n")
 
 
-def lineage_in(repo: Path, name: str) -> tuple[Path, Detection, LineageChange, TestSet]:
-    """Returns the folder, and a lineage with its test set as the files in the folder say. Raises UsageError."""
+@dataclass(frozen=True)
+class LocalLineage:
+    """A lineage with its test set, as the files in the folder say."""
+
+    root: Path
+    pull_request: PullRequest
+    detection: Detection
+    change: LineageChange
+    tests: TestSet
+
+
+def lineage_in(repo: Path, name: str) -> LocalLineage:
+    """Reads a lineage from the folder. Raises UsageError if there is none, or if its cases can't be read."""
     from engine.pipeline import look
 
     repository = open_repository(repo)
@@ -62,7 +75,7 @@ def lineage_in(repo: Path, name: str) -> tuple[Path, Detection, LineageChange, T
     if change.tests is None:
         why = " ".join(reason.sentence for reason in change.reasons)
         raise UsageError(f"the cases of {name} can't be read: {why.rstrip('.')}", hint="fix the file")
-    return repository.worktree_root(), detection, change, change.tests
+    return LocalLineage(repository.worktree_root(), pull_request, detection, change, change.tests)
 
 
 def file_for_new(tests: TestSet) -> str:

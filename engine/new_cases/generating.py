@@ -60,17 +60,21 @@ def form_of(tests: TestSet, config: LineageConfig, slice_: str) -> Form:
         )
     alike = [case for case in tests.cases if tuple(case.inputs) == names]
     expected = [case.expected for case in alike if case.expected is not None]
-    flat = [one for value in expected for one in (value if isinstance(value, list) else [value])]
-    labels = config.labels or tuple(dict.fromkeys(one for one in flat if isinstance(one, str)))
     maps = [value for value in expected if isinstance(value, dict)]
     return Form(
         slice=slice_,
         names=names,
         plain=all(isinstance(value, str) for case in alike for value in case.inputs.values()),
-        labels=labels if config.use_case == UseCase.CLASSIFICATION else (),
+        labels=_labels(config, expected) if config.use_case == UseCase.CLASSIFICATION else (),
         fields=tuple(dict.fromkeys(name for value in maps for name in value)),
         expects=bool(expected),
     )
+
+
+def _labels(config: LineageConfig, expected: Sequence[JsonValue]) -> tuple[str, ...]:
+    """Returns the configured labels, else those that cases expect."""
+    flat = [one for value in expected for one in (value if isinstance(value, list) else [value])]
+    return config.labels or tuple(dict.fromkeys(one for one in flat if isinstance(one, str)))
 
 
 def first_question(tests: TestSet, form: Form, endpoint: Endpoint) -> Request:
