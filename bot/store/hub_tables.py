@@ -101,3 +101,5 @@ class ReadTokens(Table, table=True):
     used_at: datetime | None = Field(default=None, sa_type=Instant)
     """The last use, to the hour."""
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+    kind: str = Field(default="read", sa_type=Text, sa_column_kwargs={"server_default": "read"})
+    """``TokenKind``."""

@@ -15,6 +15,7 @@ from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
 from bot.store.model_records import ModelRecords
 from bot.store.page_records import PageRecords
+from bot.store.production_records import ProductionRecords
 from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
@@ -43,6 +44,7 @@ class Records(
     SessionRecords,
     HubRecords,
     TokenRecords,
+    ProductionRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 
