@@ -111,7 +111,7 @@ def _word_count(text: str) -> int:
 
 def _round(number: int, *, up: bool) -> int:
     """Returns the number with two digits, as a person would write a limit."""
-    step = 10 ** max(0, len(str(number)) - 2)
+    step = int(10 ** max(0, len(str(number)) - 2))
     return (-(-number // step) if up else number // step) * step
 
 

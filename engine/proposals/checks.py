@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,30 +80,33 @@ def proposed_checks(
     bad: Bools = np.array([one.fails for one in answers], dtype=bool)
     if min(int(bad.sum()), int((~bad).sum())) < FEWEST:
         return ()
-    found = {
-        check.name: (check, fails)
-        for check in candidates(answers, generated=generated)
-        if _tells(fails := failing(check, answers), bad)
-    }
+    tried = ((check, failing(check, answers)) for check in candidates(answers, generated=generated))
+    found = {check.name: (check, fails) for check, fails in tried if fails is not None and _tells(fails, bad)}
     ps = adjusted_ps(
         {name: fails for name, (_, fails) in found.items()}, bad, [one.case.id for one in answers], seed=len(answers)
     )
-    names = {check.name for check in existing}
-    taken = [fails & bad for check in existing if (fails := failing(check, answers)) is not None]
     order = {name: number for number, name in enumerate(found)}
+    clear = [found[name] for name in found if ps[name] <= LEVEL]
+    clear.sort(key=lambda pair: (_value(pair[1], bad), order[pair[0].name]))
+    taken = [fails & bad for check in existing if (fails := failing(check, answers)) is not None]
+    chosen = _distinct(clear, bad, taken, {check.name for check in existing})
+    return tuple(ProposedCheck(check, caught(fails, answers, ps[check.name])) for check, fails in chosen)
+
+
+def _distinct(
+    clear: Sequence[tuple[Check, Bools]], bad: Bools, taken: list[Bools], names: Collection[str]
+) -> list[tuple[Check, Bools]]:
+    """Returns the first checks that catch other answers than those before them, and than ``taken``."""
     rules: Counter[str] = Counter()
-    result: list[ProposedCheck] = []
-    for name in sorted(found, key=lambda name: (_value(found[name][1], bad), order[name])):
-        check, fails = found[name]
-        inside, rule = fails & bad, rule_name(check, name)
-        if ps[name] > LEVEL or name in names or rules[rule] == MOST_OF_RULE:
-            continue
-        if any(_same(inside, known) for known in taken):
+    chosen = []
+    for check, fails in clear:
+        inside, rule = fails & bad, rule_name(check, check.name)
+        if check.name in names or rules[rule] == MOST_OF_RULE or any(_same(inside, known) for known in taken):
             continue
         taken.append(inside)
         rules[rule] += 1
-        result.append(ProposedCheck(check, caught(fails, answers, ps[name])))
-    return tuple(result[:MOST])
+        chosen.append((check, fails))
+    return chosen[:MOST]
 
 
 def caught(fails: Bools, answers: Sequence[JudgedAnswer], p: float) -> Caught:
@@ -118,10 +121,8 @@ def caught(fails: Bools, answers: Sequence[JudgedAnswer], p: float) -> Caught:
     )
 
 
-def _tells(fails: Bools | None, bad: Bools) -> bool:
+def _tells(fails: Bools, bad: Bools) -> bool:
     """Returns whether a check catches bad answers and few good ones."""
-    if fails is None:
-        return False
     return bool((fails & bad).sum() >= FEWEST - 1 and (fails & ~bad).sum() <= WRONG * (~bad).sum())
 
 
