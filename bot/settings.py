@@ -64,6 +64,7 @@ class Settings(Value):
     caps: Caps
     keep_deliveries_days: int
     keep_texts_days: int
+    keep_spans_days: int
     proxy: str | None = Field(repr=False)
     ca_bundle: str | None
     recordings: str | None
@@ -100,7 +101,11 @@ class Settings(Value):
         """The retention periods of records."""
         from bot.store.retention import Retention
 
-        return Retention(deliveries_days=self.keep_deliveries_days, texts_days=self.keep_texts_days)
+        return Retention(
+            deliveries_days=self.keep_deliveries_days,
+            texts_days=self.keep_texts_days,
+            spans_days=self.keep_spans_days,
+        )
 
     def variables_for(self, model: ModelConfig) -> dict[str, str]:
         """Returns the variables that ``provider_for`` may read for ``model``, which a repository's configuration
@@ -168,6 +173,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         ),
         keep_deliveries_days=read.number(variables, names.KEEP_DELIVERIES, 30, 7, 36_500),
         keep_texts_days=read.number(variables, names.KEEP_TEXTS, 365, 30, 36_500),
+        keep_spans_days=read.number(variables, names.KEEP_SPANS, 30, 1, 400),
         proxy=read.parsable_url(read.secret_of(variables, names.PROXY_URL.name), names.PROXY_URL),
         ca_bundle=read.text_of(variables, names.CERTIFICATES),
         recordings=read.text_of(variables, names.RECORDED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
+from bot.production.default_settings import DefaultSettings
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
 from bot.runs.default_branch import DefaultBranch
@@ -38,13 +39,16 @@ if TYPE_CHECKING:
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
-    from bot.store.values import Run
+    from bot.store.values import RepositoryRef, Run
     from bot.telemetry.metrics import Metrics
     from bot.webhooks.intents import CommandPosted
+    from schemas.host import Sha
     from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, SourceCache, Clock], Evaluation]
 
+SETTINGS_AGE = timedelta(hours=1)
+"""How old the settings of production may be where pushes were missed."""
 SOURCES = "sources"
 """The folder of cached repositories, in the data folder."""
 
@@ -111,13 +115,14 @@ class Worker:
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        followed = FollowedFile(records, self._hub, branch, app)
+        self._followed = FollowedFile(records, self._hub, branch, app)
+        self._production = DefaultSettings(records, branch, app, clock)
         handler = IntentHandler(
             records,
             self.reconciler,
             coverage,
             handle_command=self._answer,
-            follow_tags=followed.follow,
+            on_default=self._on_default,
             clock=clock,
         )
         self.delivery_processor = DeliveryProcessor(
@@ -175,6 +180,10 @@ class Worker:
         context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
         return await answer(command, context)
 
+    def _on_default(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
+        self._followed.follow(repo, branch, pushed)
+        self._production.pushed(repo, branch, pushed)
+
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
         await self._copy.report()
@@ -183,6 +192,7 @@ class Worker:
         from bot.operations.housekeeping import keep_house
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+        await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
 

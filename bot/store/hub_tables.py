@@ -88,7 +88,7 @@ class Promotions(Table, table=True):
 
 
 class ReadTokens(Table, table=True):
-    """Tokens with which applications read one repository's tags. They can't move anything."""
+    """Tokens of applications, for one repository. They can't move anything."""
 
     __tablename__ = "read_tokens"
     id: int | None = Field(default=None, sa_type=Big, primary_key=True)

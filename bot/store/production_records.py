@@ -9,19 +9,25 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete
 from sqlmodel import col, select
 
+from bot.store.hub_tables import ReadTokens
+from bot.store.hub_values import TokenKind
 from bot.store.installations import hold
-from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSpans
+from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSettings, ProductionSpans
 from bot.store.production_values import (
     DayDecisions,
     HourFigures,
     HourKey,
+    LineageSettings,
     StoredSpan,
     StoredTrace,
     Written,
 )
 from bot.store.production_writing import add_to_hours, differences, figures_of, insert_contents, insert_spans, open_days
+from bot.store.tables import Repositories
+from bot.store.values import RepositoryRef
 from engine.production.calls import calls_of
 from schemas.production import SpanContent, SpanFacts, SpanKey
 
@@ -121,6 +127,38 @@ class ProductionRecords:
             calls=tuple(calls_of(spans)),
             spans=tuple(StoredSpan(facts=span, content=contents.get(span.span_id)) for span in spans),
         )
+
+    def lineage_settings(self, repository_id: int) -> list[LineageSettings]:
+        """Returns what the default branch says about each prompt's production, by name."""
+        of = select(ProductionSettings).where(col(ProductionSettings.repository_id) == repository_id)
+        with self._database.reading() as session:
+            rows = session.exec(of.order_by(col(ProductionSettings.lineage)))
+            return [LineageSettings.model_validate_json(row.settings) for row in rows]
+
+    def stale_production_settings(self, before: datetime) -> list[RepositoryRef]:
+        """Returns repositories with an ingest token whose settings were not read since ``before``."""
+        ingest = select(ReadTokens.repository_id).where(
+            col(ReadTokens.kind) == TokenKind.INGEST.value, col(ReadTokens.revoked_at).is_(None)
+        )
+        fresh = select(ProductionSettings.repository_id).where(col(ProductionSettings.read_at) >= before)
+        of = select(Repositories).where(col(Repositories.id).in_(ingest), col(Repositories.id).not_in(fresh))
+        with self._database.reading() as session:
+            return [
+                RepositoryRef(installation_id=row.installation_id, repository_id=row.id, full_name=row.name)
+                for row in session.exec(of)
+            ]
+
+    def keep_lineage_settings(self, repository_id: int, settings: Sequence[LineageSettings], at: datetime) -> None:
+        """Replaces them. Raises StoreError for a removed repository."""
+        with self._database.writing() as session:
+            hold(session, repository_id)
+            session.exec(delete(ProductionSettings).where(col(ProductionSettings.repository_id) == repository_id))
+            session.add_all(
+                ProductionSettings(
+                    repository_id=repository_id, lineage=one.lineage, settings=one.model_dump_json(), read_at=at
+                )
+                for one in settings
+            )
 
     def recent_spans(
         self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 50

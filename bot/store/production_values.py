@@ -98,13 +98,13 @@ class LineageSettings(Value):
     """What the default branch's configuration says about one prompt's production."""
 
     lineage: str
-    labels: tuple[str, ...] = ()
-    """Of a classification: the decisions that there can be."""
+    defer: tuple[str, ...] = ()
+    """Decisions that choose no label, so that a person decides."""
     content_share: float = Field(default=0.0, ge=0, le=1)
     """Share of traces whose content is kept."""
     content_days: int = Field(default=14, ge=1, le=365)
     config: str = ""
-    """The lineage as configured, as JSON, from which its output contract is made."""
+    """``LineageConfig`` as JSON, as far as it says how an output is read."""
 
 
 class Written(NamedTuple):

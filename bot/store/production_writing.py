@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 from sqlmodel import col, select
 
 from bot.store.database import insert_once
@@ -21,6 +22,7 @@ from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from bot.store.database import Database
     from bot.store.tables import Table
 
 PARTITION_LOCK = 0x50_56_50_41_52
@@ -29,6 +31,9 @@ KEYS = 1_000
 """Distinct keys of a repository's hour. What comes after them is counted as ``OTHER``: names in traces could otherwise
 fill the table."""
 OTHER = "(other)"
+KEEP_HOURS = timedelta(days=400)
+"""How long hourly figures are kept: a year, and the weeks before it to compare with."""
+_DAY = re.compile(r"[0-9]{8}")
 
 
 def differences(before: Mapping[str, list[SpanFacts]], new: Iterable[SpanFacts]) -> dict[HourKey, Figures]:
@@ -127,6 +132,39 @@ def open_days(session: Session, table: str, days: Iterable[date]) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PARTITION_LOCK})
         bounds = f"FROM ('{day}') TO ('{day + timedelta(days=1)}')"
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES {bounds}"))
+
+
+def delete_production(database: Database, at: datetime, keep_spans: timedelta) -> int:
+    """Deletes spans older than ``keep_spans``, expired contents, and figures older than ``KEEP_HOURS``.
+
+    In Postgres, days are dropped as a whole. Returns the number of deleted rows, each dropped day counting as one.
+    """
+    today = at.astimezone(UTC).date()
+    deleted = 0
+    for table, before in ((ProductionSpans, today - keep_spans), (ProductionContents, today)):
+        name = str(table.__tablename__)
+        # A short transaction each: dropping a day waits for those that read it.
+        with database.writing() as session:
+            if database.is_postgres:
+                days = _partitions(session, name, before)
+                for day in days:
+                    session.connection().execute(text(f"DROP TABLE IF EXISTS {day}"))
+                deleted += len(days)
+            else:
+                column = ProductionSpans.day if table is ProductionSpans else ProductionContents.expires_on
+                deleted += session.exec(delete(table).where(col(column) < before)).rowcount
+    with database.writing() as session:
+        old = delete(ProductionHours).where(col(ProductionHours.hour) < at - KEEP_HOURS)
+        return deleted + session.exec(old).rowcount
+
+
+def _partitions(session: Session, table: str, before: date) -> list[str]:
+    """Returns the names of the days' tables before a day."""
+    names = session.connection().execute(
+        text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:name)"), {"name": table}
+    )
+    first = f"{table}_{before:%Y%m%d}"
+    return sorted(name for (name,) in names if _DAY.fullmatch(name.removeprefix(f"{table}_")) and name < first)
 
 
 def insert_spans(session: Session, repository_id: int, spans: Iterable[SpanFacts]) -> None:
