@@ -82,12 +82,10 @@ def proposed_checks(
         return ()
     tried = ((check, failing(check, answers)) for check in candidates(answers, generated=generated))
     found = {check.name: (check, fails) for check, fails in tried if fails is not None and _tells(fails, bad)}
-    ps = adjusted_ps(
-        {name: fails for name, (_, fails) in found.items()}, bad, [one.case.id for one in answers], seed=len(answers)
-    )
-    order = {name: number for number, name in enumerate(found)}
-    clear = [found[name] for name in found if ps[name] <= LEVEL]
-    clear.sort(key=lambda pair: (_value(pair[1], bad), order[pair[0].name]))
+    clusters = [one.case.id for one in answers]
+    ps = adjusted_ps({name: fails for name, (_, fails) in found.items()}, bad, clusters, seed=len(answers))
+    # Sorting keeps the order of the candidates among equals: the simplest first.
+    clear = sorted((pair for name, pair in found.items() if ps[name] <= LEVEL), key=lambda pair: _value(pair[1], bad))
     taken = [fails & bad for check in existing if (fails := failing(check, answers)) is not None]
     chosen = _distinct(clear, bad, taken, {check.name for check in existing})
     return tuple(ProposedCheck(check, caught(fails, answers, ps[check.name])) for check, fails in chosen)

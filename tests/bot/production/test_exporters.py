@@ -28,7 +28,9 @@ def instrumented(town, name, monkeypatch, **environment):
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     # Each reads its environment once in a process.
-    stability = importlib.import_module("opentelemetry.instrumentation._semconv")._OpenTelemetrySemanticConventionStability
+    stability = importlib.import_module(
+        "opentelemetry.instrumentation._semconv"
+    )._OpenTelemetrySemanticConventionStability
     monkeypatch.setattr(stability, "_initialized", False)
     tracing, logging = TracerProvider(), LoggerProvider()
     options = {"headers": town.headers, "compression": Compression.Gzip}
