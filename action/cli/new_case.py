@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from action.cli.test_file import LocalLineage
     from schemas.testsets import TestSet
 
 
 @dataclass(frozen=True)
 class NewCaseOptions:
-    """The options of the command. ``given`` and ``sets`` are the inputs: one text, or one by name."""
+    """The options of the command. Exactly one of ``given``, ``sets`` and ``trace`` has the inputs."""
 
     repo: Path
     lineage: str
     given: str | None
+    """The only input, or a JSON map of several."""
     sets: Mapping[str, str]
+    """Inputs by name."""
+    trace: tuple[str, str] | None
+    """The path and the text of an export in OTLP/JSON."""
+    span: str | None
     expected: str | None
     slices: Sequence[str]
     same_as: str | None
@@ -43,7 +49,7 @@ def new_case(options: NewCaseOptions) -> Exit:
     from engine.render.encode import log_line
     from engine.test_edits.patches import add
 
-    inputs = _inputs(options, tests)
+    inputs = _inputs(options, found)
     text = options.expected
     if text is None and options.same_as is None:
         text = _asked("What should it have said? ") or None
@@ -62,12 +68,16 @@ def new_case(options: NewCaseOptions) -> Exit:
     return Exit.PASS
 
 
-def _inputs(options: NewCaseOptions, tests: TestSet) -> dict[str, JsonValue]:
+def _inputs(options: NewCaseOptions, local: LocalLineage) -> dict[str, JsonValue]:
     from engine.new_cases.draft import input_names, inputs_of, json_or_text
 
+    if options.trace is not None:
+        from action.cli.trace_input import inputs_from
+
+        return inputs_from(local, *options.trace, options.span)
     if options.given is not None:
-        return inputs_of(options.given, input_names(tests))
-    texts = {name for case in tests.cases for name, value in case.inputs.items() if isinstance(value, str)}
+        return inputs_of(options.given, input_names(local.tests))
+    texts = {name for case in local.tests.cases for name, value in case.inputs.items() if isinstance(value, str)}
     return {name: text if name in texts else json_or_text(text) for name, text in options.sets.items()}
 
 

@@ -26,6 +26,12 @@ def add(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One input; may be repeated.")
     ] = None,
+    trace: Annotated[
+        str | None, typer.Option("--trace", metavar="FILE", help="A trace with content, exported as OTLP/JSON.")
+    ] = None,
+    span: Annotated[
+        str | None, typer.Option("--span", metavar="ID", help="Which request of --trace, if it has several.")
+    ] = None,
     expected: Annotated[
         str | None,
         typer.Option("--expected", metavar="TEXT", help="What the answer should have been; JSON for fields."),
@@ -50,15 +56,22 @@ def add(
     """
     from action.cli.new_case import NewCaseOptions, new_case
 
-    if (given is None) == (not values):
-        raise typer.BadParameter("give --input, or --set for each input", param_hint="--input")
+    if [given is not None, bool(values), trace is not None].count(True) != 1:
+        raise typer.BadParameter("give one of --input, --set and --trace", param_hint="--input")
+    if span is not None and trace is None:
+        raise typer.BadParameter("needs --trace", param_hint="--span")
+    from engine.new_cases.draft import MAX_INPUT_BYTES
+    from engine.production.otlp_json import MAX_EXPORT_BYTES
+
     exit_with(
         new_case(
             NewCaseOptions(
                 repo=repo,
                 lineage=lineage,
-                given=None if given is None else _content(given),
+                given=None if given is None else _content(given, "--input", MAX_INPUT_BYTES),
                 sets=dict(map(_pair, values or ())),
+                trace=None if trace is None else (trace, _content(trace, "--trace", MAX_EXPORT_BYTES)),
+                span=span,
                 expected=expected,
                 slices=slice_ or (),
                 same_as=same_as,
@@ -69,24 +82,22 @@ def add(
     )
 
 
-def _content(name: str) -> str:
-    """Returns the text of a file or of stdin. Raises BadParameter if there is none, or too much."""
-    from engine.new_cases.draft import MAX_INPUT_BYTES
-
+def _content(name: str, option: str, most: int) -> str:
+    """Returns the text of a file or of stdin, at most ``most`` bytes. Raises BadParameter if there is none, or more."""
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+            data = sys.stdin.buffer.read(most + 1)
         else:
             with Path(name).open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
+                data = file.read(most + 1)
         text = data.decode()
     except OSError as error:
-        raise typer.BadParameter(f"{name}: {error.strerror}", param_hint="--input") from error
+        raise typer.BadParameter(f"{name}: {error.strerror}", param_hint=option) from error
     except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{name} is not UTF-8 text", param_hint="--input") from error
-    if len(data) > MAX_INPUT_BYTES or not text.strip():
-        what = "is empty" if not text.strip() else f"has more than {MAX_INPUT_BYTES:,} bytes"
-        raise typer.BadParameter(f"{name} {what}", param_hint="--input")
+        raise typer.BadParameter(f"{name} is not UTF-8 text", param_hint=option) from error
+    if len(data) > most or not text.strip():
+        what = "is empty" if not text.strip() else f"has more than {most:,} bytes"
+        raise typer.BadParameter(f"{name} {what}", param_hint=option)
     return text.removesuffix("\n")
 
 
