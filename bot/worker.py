@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts.evaluation import DriftEvaluation
 from bot.alerts.publisher import AlertPublisher
+from bot.alerts.watch_steps import WatchSteps
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -95,6 +96,7 @@ class Worker:
         self._drift = DriftEvaluation(records, settings.slot)
         self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
+        self._watches = WatchSteps(records, evaluation, branch, clock)
         execution = Execution(
             records,
             evaluation,
@@ -111,6 +113,7 @@ class Worker:
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
                 RunKind.PROMOTION: self._promotions,
+                RunKind.WATCH: self._watches,
             },
         )
         self.run_queue = RunQueue(
@@ -195,8 +198,10 @@ class Worker:
         await self._copy.report()
 
     async def _watch_production(self) -> None:
-        # One worker at a time reads and tells.
-        if await self._drift.evaluate(self._clock.utc()):
+        now = self._clock.utc()
+        # One worker at a time reads, starts and tells.
+        if await self._drift.evaluate(now):
+            await self._watches.start(self.run_queue, now)
             await self._alerts.publish()
 
     def _alerts_page(self, repository_id: int) -> str | None:
