@@ -13,6 +13,7 @@ from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
 from bot.pages.views.new_case import new_case
+from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -46,6 +47,7 @@ ROUTES = (
     PageRoute(REPOSITORY, repository),
     PageRoute(f"{REPOSITORY}/audit", audit),
     PageRoute(f"{REPOSITORY}/settings", settings),
+    PageRoute(f"{REPOSITORY}/production", production),
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
@@ -58,4 +60,5 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/production", production),
 )

@@ -6,6 +6,7 @@ An output is read here and dropped here, unless the prompt's configuration asks 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -66,6 +67,7 @@ class RepositoryReader:
         """Returns what is kept of the records."""
         read = Read([], {}, 0, 0)
         bytes_, rejected = 0, 0
+        named = _named(records)
         for record in records:
             output = output_of(record)
             lineage = own_attribute(record.attributes, "lineage")
@@ -81,7 +83,7 @@ class RepositoryReader:
                 continue
             if not facts.is_log or facts.decisions:
                 read.spans.append(facts)
-            content = self._content(record, facts)
+            content = self._content(record, facts, named.get(facts.trace_id))
             if content is not None:
                 settings = self.settings[content.lineage]
                 read.contents[facts.key] = (content, now.date() + timedelta(days=settings.content_days))
@@ -97,14 +99,28 @@ class RepositoryReader:
         # The span that names the prompt may come later, and the output isn't kept until then.
         return {name: reader.read(output) for name, reader in list(self.readers.items())[:MOST_READ]}
 
-    def _content(self, record: SpanRecord, facts: SpanFacts) -> SpanContent | None:
-        settings = self.settings.get(facts.lineage or "")
+    def _content(self, record: SpanRecord, facts: SpanFacts, named: str | None) -> SpanContent | None:
+        settings = self.settings.get(facts.lineage or named or "")
         if settings is None or not is_sampled(facts.trace_id, settings.content_share):
             return None
         found = content_of(record)
         if not found.messages and found.output is None:
             return None
         return SpanContent(lineage=settings.lineage, input=found.messages, output=found.output)
+
+
+def _named(records: Sequence[SpanRecord]) -> dict[str, str]:
+    """Returns the prompt of each trace in which the records name one and no other.
+
+    An application names it on its own span, while the content is on the request's span within. Both mostly come
+    together.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        lineage = own_attribute(record.attributes, "lineage")
+        if lineage is not None:
+            found[record.trace_id].add(lineage)
+    return {trace: next(iter(names)) for trace, names in found.items() if len(names) == 1}
 
 
 def is_sampled(trace_id: str, share: float) -> bool:

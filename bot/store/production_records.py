@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import case, delete, func
 from sqlmodel import col, select
 
 from bot.store.hub_tables import ReadTokens
@@ -21,6 +21,7 @@ from bot.store.production_values import (
     HourFigures,
     HourKey,
     LineageSettings,
+    PromptTotals,
     StoredSpan,
     StoredTrace,
     Written,
@@ -29,7 +30,7 @@ from bot.store.production_writing import add_to_hours, differences, figures_of, 
 from bot.store.tables import Repositories
 from bot.store.values import RepositoryRef
 from engine.production.calls import calls_of
-from schemas.production import SpanContent, SpanFacts, SpanKey
+from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -98,6 +99,42 @@ class ProductionRecords:
         with self._database.reading() as session:
             return [_hour(row) for row in session.exec(rows.order_by(col(ProductionHours.hour)))]
 
+    def figures_of_repositories(self, repository_ids: Sequence[int], *, since: date) -> list[tuple[int, HourFigures]]:
+        """Returns the figures of these repositories since a day (UTC), each with its repository."""
+        with self._database.reading() as session:
+            found = []
+            for start in range(0, len(repository_ids), TRACES_TOGETHER):
+                of = select(ProductionHours).where(
+                    col(ProductionHours.repository_id).in_(repository_ids[start : start + TRACES_TOGETHER]),
+                    col(ProductionHours.hour) >= _midnight(since),
+                )
+                found += [(row.repository_id, _hour(row)) for row in session.exec(of)]
+            return found
+
+    def prompt_totals(self, since: datetime) -> list[PromptTotals]:
+        """Returns the sums of every prompt of every repository since a full hour, the most used first."""
+        table = ProductionHours
+        deferred, failed = (case((of != "", table.calls), else_=0) for of in (col(table.deferred), col(table.error)))
+        sums = (col(table.calls), deferred, failed, col(table.cost_usd), col(table.latency_ms))
+        keys = (col(table.repository_id), col(table.lineage), col(table.decision))
+        of = select(*keys, *(func.sum(one) for one in sums)).where(col(table.hour) >= since).group_by(*keys)
+        found: dict[tuple[int, str], PromptTotals] = {}
+        with self._database.reading() as session:
+            for repository_id, lineage, decision, calls, later, errors, cost, latency_ms in session.execute(of):
+                before = found.get((repository_id, lineage))
+                decisions = {**(before.decisions if before else {}), **({decision: int(calls)} if decision else {})}
+                found[repository_id, lineage] = PromptTotals(
+                    repository_id,
+                    lineage,
+                    int(calls) + (before.calls if before else 0),
+                    int(later) + (before.deferred if before else 0),
+                    int(errors) + (before.errors if before else 0),
+                    cost + (before.cost_usd if before else 0),
+                    float(latency_ms) / 1_000 + (before.latency_s if before else 0.0),
+                    decisions,
+                )
+        return sorted((one for one in found.values() if one.calls), key=lambda one: -one.calls)
+
     def production_lineages(self, repository_id: int) -> list[str]:
         """Returns the prompts that production has reported, by name."""
         names = select(ProductionHours.lineage).where(
@@ -159,6 +196,22 @@ class ProductionRecords:
                 )
                 for one in settings
             )
+
+    def recent_calls(
+        self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 20
+    ) -> list[ProductionCall]:
+        """Returns the newest calls of a prompt, newest first; only those that began before ``before``."""
+        traces = {span.trace_id for span in self.recent_spans(repository_id, lineage, before=before, limit=limit)}
+        of = select(ProductionSpans).where(
+            col(ProductionSpans.repository_id) == repository_id,
+            col(ProductionSpans.trace_id).in_([bytes.fromhex(trace) for trace in traces]),
+        )
+        spans = defaultdict(list)
+        with self._database.reading() as session:
+            for row in session.exec(of.limit(MOST_SPANS)):
+                spans[row.trace_id].append(_facts(row))
+        found = [call for some in spans.values() for call in calls_of(some) if call.lineage == lineage]
+        return sorted(found, key=lambda call: call.started_at, reverse=True)[:limit]
 
     def recent_spans(
         self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 50

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Numbers only: no repository, person or sha is a label."""
+"""Metrics for Prometheus. No person or sha is a label. Prompts in production are, with the repository's number."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from bot.telemetry.production_metrics import ProductionGauges, PromptTotals
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class Metrics:
         """Reads ``ledger`` at each scrape."""
         self._registry.register(_LedgerGauges(ledger, clock))
 
-    def watch_production(self, waiting: Callable[[], int]) -> None:
-        """Reads the length of the intake's queue at each scrape."""
+    def watch_production(self, records: PromptTotals, clock: Clock, waiting: Callable[[], int]) -> None:
+        """Reads the prompts' figures and the length of the intake's queue at each scrape."""
+        self._registry.register(ProductionGauges(records, clock))
         gauge = Gauge("waiting_spans", "Spans that wait to be stored", namespace=NAMESPACE, registry=self._registry)
         gauge.set_function(waiting)
 

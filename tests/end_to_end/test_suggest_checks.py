@@ -69,7 +69,7 @@ def test_checks_and_cases_are_proposed_and_accepted_without_a_model(letters, tmp
     ran = letters("suggest-checks", "letters", "--format", "json")
     assert (ran.code, ran.err) == (0, "")
     found = ran.card
-    assert found["checks"][0]["check"] == {"name": "no “we promise you”", "not_contains": "we promise you"}
+    assert found["checks"][0]["check"] == {"name": "no “promise you the”", "not_contains": "promise you the"}
     assert (len(found["checks"][0]["catches"]), found["checks"][0]["wrongly"]) == (10, [])
     assert {row["id"] for row in found["cases"]} == {f"l{n}" for n in range(0, 30, 3)}
     shown = letters("suggest-checks", "letters")
@@ -80,7 +80,7 @@ def test_checks_and_cases_are_proposed_and_accepted_without_a_model(letters, tmp
     assert letters("suggest-checks", "letters", "--write").code == 0
     root = tmp_path / "repository"
     config = read_config("promptverdict.yaml", (root / "promptverdict.yaml").read_bytes())
-    assert config.lineages["letters"].checks[0].not_contains == "we promise you"
+    assert config.lineages["letters"].checks[0].not_contains == "promise you the"
     assert len((root / "cases.jsonl").read_text().splitlines()) == 13
     # What is accepted is not proposed again.
     again = letters("suggest-checks", "letters", "--format", "json").card
@@ -129,7 +129,7 @@ def test_a_budget_that_ends_leaves_the_checks(letters, monkeypatch):
     replying(monkeypatch, judging)
     ran = letters("suggest-checks", "letters", "--model", "toy", "--budget", "0")
     assert ran.code == 3
-    assert "no “we promise you”" in ran.out
+    assert "no “promise you the”" in ran.out
     assert "the budget" in ran.err
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
+from bot.pages.views.production import production_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(days=30)
 REPOSITORIES = 100
+PROMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def _home(context: Context, seen: Sequence[RepositoryRef], title: str, crumbs: t
             (entry, names[entry.repository_id], f"{context.facts.server_url}/{names[entry.repository_id]}")
             for entry in overrides
         ],
+        "production": production_rows(context, names)[:PROMPTS],
         "small": [_small(one, names[one.repository_id]) for one in records.small_test_sets(names)],
         "spending": _spending(context, names),
         "caps": {"repository": context.facts.repository_usd, "day": context.facts.day_usd},
