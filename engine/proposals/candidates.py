@@ -15,7 +15,7 @@ from engine.proposals.answers import JudgedAnswer
 from engine.readers.bounded import shown
 from schemas.check_config import Between, Check
 
-MOST_PHRASES = 200
+MOST_PHRASES = 60
 """Phrases of each kind that are tried."""
 WORDS = 3
 """Most words of a phrase."""
