@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 
 from benchmarks.organization_usage import Usage, delta, per
 from benchmarks.webhooks import PERMISSIONS, postgres
@@ -44,13 +45,15 @@ from tests.end_to_end.conftest import FILES, PROMPT
 from tests.fakes.github import FakeGitHub, Scene
 from tests.fakes.github.state import Hook, Pull
 
-REPOSITORIES = 5
+REPOSITORIES = 20
 KINDS = {"no prompt": 0.40, "prompt": 0.35, "fork": 0.20, "re-run": 0.05}
 """Share of each kind of event. A re-run is a command on a pull request that has a verdict."""
 BURST = 6
 """Mean number of pull requests that arrive together."""
 PROMPT_PATH = "prompts/triage.prompt.yml"
 PATIENCE_S = 1800.0
+SETTLES_S = 15.0
+"""For the sweep that each worker makes when it starts."""
 
 
 @dataclass
@@ -140,7 +143,6 @@ class Organization:
         dice = random.Random(seed)
         kinds = dice.choices(list(KINDS), list(KINDS.values()), k=arrivals)
         events = [self.town.event(kind) for kind in kinds]
-        last = max((run.sequence for run in self.runs()), default=0)
         times, at = [], 0.0
         while len(times) < arrivals:
             at += dice.expovariate(rate / BURST)
@@ -152,36 +154,27 @@ class Organization:
                 senders.submit(self.emit, *event)
         self.quiet()
         spent, took_s = delta(before, self.usage.now()), time.monotonic() - began
-        runs = [run for run in self.runs() if run.sequence > last]
-        run_s = [(r.ended_at - r.started_at).total_seconds() for r in runs if r.ended_at and r.started_at]
-        queued_s = [(r.started_at - r.opened_at).total_seconds() for r in runs if r.started_at]
-        ledger_s = self.ledger_waits(start)
-        median = statistics.median(run_s)
+        waits = self.waits(start)
+        median = statistics.median(waits["run"])
         return {
             "arrivals": arrivals, "asked rate/s": round(rate, 2), "took s": round(took_s, 1),
             "cores used": round(sum(spent["cpu s"].values()) / took_s, 2), "run median s": round(median, 2),
-            "ledger wait s": _spread(ledger_s), "queue wait s": _spread(queued_s),
-            "queue wait in runs": {name: round(s / median, 1) for name, s in _spread(queued_s).items()},
+            "ledger wait s": _spread(waits["ledger"]), "queue wait s": _spread(waits["queue"]),
+            "queue wait in runs": {name: round(s / median, 1) for name, s in _spread(waits["queue"]).items()},
         }  # fmt: skip
 
-    def runs(self) -> list[Any]:
-        """Returns every run."""
-        from sqlmodel import select
-
-        from bot.store.tables import Runs
-
-        with self.records._database.reading() as session:
-            return list(session.exec(select(Runs).order_by(Runs.sequence)))  # type: ignore[arg-type]
-
-    def ledger_waits(self, since: datetime) -> list[float]:
-        """Returns the seconds from the receipt of each delivery to the end of its handling."""
-        from sqlmodel import col, select
-
-        from bot.store.tables import Deliveries
-
-        with self.records._database.reading() as session:
-            rows = session.exec(select(Deliveries).where(col(Deliveries.received_at) >= since)).all()
-        return [(row.ended_at - row.received_at).total_seconds() for row in rows if row.ended_at]
+    def waits(self, since: datetime) -> dict[str, list[float]]:
+        """Returns seconds of each delivery until it was handled, of each run until it began, and of each run itself."""
+        asked = {
+            "ledger": "SELECT ended_at - received_at FROM deliveries WHERE received_at >= %s AND ended_at IS NOT NULL",
+            "queue": "SELECT started_at - opened_at FROM runs WHERE opened_at >= %s AND started_at IS NOT NULL",
+            "run": "SELECT ended_at - started_at FROM runs WHERE opened_at >= %s AND started_at IS NOT NULL",
+        }
+        with psycopg.connect(self.usage.url) as connection:
+            return {
+                name: [waited.total_seconds() for (waited,) in connection.execute(sql, (since,)).fetchall()]
+                for name, sql in asked.items()
+            }
 
 
 def _spread(values: list[float]) -> dict[str, float]:
@@ -223,8 +216,11 @@ def campaign(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any
     """Returns all figures."""
     with organization(folder, url, given.workers) as made:
         figures: dict[str, Any] = {"workers": given.workers, "pulls of each kind": given.pulls, "cases": 60}
-        made.cost("prompt", 2 * given.workers)  # imports, tokens, first fetches
+        time.sleep(SETTLES_S)
+        swept = made.usage.now()["asked"]
+        figures["requests of the first sweep"] = {name: times for name, times in sorted(swept.items()) if times}
         figures["idle"] = made.idle(given.idle)
+        made.cost("prompt", 2 * given.workers)  # imports, tokens, first fetches
         figures["for each"] = {}
         for kind in ("no prompt", "prompt", "fork", "re-run"):
             figures["for each"][kind] = made.cost(kind, given.pulls)

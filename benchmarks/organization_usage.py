@@ -49,7 +49,7 @@ class Usage:
         return {
             "cpu s": _by_part(cpu) | {"postgres": _cpu_s(self._postgres())},
             "memory MB": {name: round(mb) for name, mb in memory.items()},
-            "asked": Counter(_named(one.method, one.path) for one in asked),
+            "asked": Counter(_named(one.method, one.path, one.status) for one in asked),
             "git": git, "sizes": sizes, "transactions": int(transactions), "WAL kB": float(wal) / 1024,
             "connections": int(clients[0]),
         }  # fmt: skip
@@ -101,10 +101,14 @@ def _by_part(cpu: dict[str, float]) -> dict[str, float]:
     return {part: sum(s for name, s in cpu.items() if name.partition("-")[0] == part) for part in ("web", "worker")}
 
 
-def _named(method: str, path: str) -> str:
+UNCHANGED = " (unchanged)"
+"""GitHub answered 304. It doesn't count these requests against the hour's limit."""
+
+
+def _named(method: str, path: str, status: int) -> str:
     """Returns a request without the names in it: ``GET pulls/N``."""
     route = re.sub(r"^/repos/[^/]+/[^/]+/?", "", path)
-    return f"{method} {re.sub(r'[0-9a-f]{40}|[0-9]+', 'N', route)}"
+    return f"{method} {re.sub(r'[0-9a-f]{40}|[0-9]+', 'N', route)}{UNCHANGED if status == 304 else ''}"
 
 
 def delta(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -124,19 +128,21 @@ def per(spent: dict[str, Any], pulls: int) -> dict[str, Any]:
     # Requests as the App itself, with its key, have a limit of their own.
     installed = {name: times for name, times in spent["asked"].items() if " /app" not in name}
     writes = sum(times for name, times in installed.items() if name.startswith(WRITES))
+    unchanged = sum(times for name, times in installed.items() if name.endswith(UNCHANGED))
     reads = sum(installed.values()) - writes
     sizes = {name: one for name, one in spent["sizes"].items() if any(one)}
     return {
         "CPU s": {name: round(s / pulls, 3) for name, s in spent["cpu s"].items()},
         "GitHub requests": {name: round(times / pulls, 2) for name, times in sorted(spent["asked"].items())},
-        "requests of the installation": round((reads + writes) / pulls, 2),
+        "requests that count": round((reads + writes - unchanged) / pulls, 2),
         "points": round((reads * READ_POINTS + writes * WRITE_POINTS) / pulls, 1),
         "writes": round(writes / pulls, 2),
         "git requests": round(spent["git"] / pulls, 2),
         "transactions": round(spent["transactions"] / pulls, 1), "WAL kB": round(spent["WAL kB"] / pulls, 1),
         "database kB": round(sum(size for size, _ in sizes.values()) / 1024 / pulls, 2),
         "rows and kB": {
-            name: (round(rows / pulls, 2), round(size / 1024 / pulls, 2)) for name, (size, rows) in sorted(sizes.items())
+            name: (round(rows / pulls, 2), round(size / 1024 / pulls, 2))
+            for name, (size, rows) in sorted(sizes.items())
         },
         "memory MB": spent["memory MB"], "connections": spent["connections"],
     }  # fmt: skip

@@ -34,6 +34,7 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
+    from adapters.github.conditional import Answered
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
@@ -133,6 +134,7 @@ class Worker:
             clock=clock,
             give_up=steps.give_up,
             keep_house=self._keep_house,
+            keep_copies=self._keep_copies,
             move_tags=self._move_tags,
             metrics=metrics,
             health=self._health,
@@ -183,6 +185,8 @@ class Worker:
         from bot.operations.housekeeping import keep_house
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+
+    async def _keep_copies(self) -> None:
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
 
@@ -207,14 +211,16 @@ def assemble(
     """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
 
-    app, sources = app_and_sources(settings, sleep)
+    app, sources = app_and_sources(settings, sleep, metrics.github_answered)
     clock = clock or SystemClock()
     made = evaluation(settings, records, sources, clock)
     return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
 
 
-def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> tuple[GitHubApp, SourceCache]:
-    """Returns the App and its copies of repositories."""
+def app_and_sources(
+    settings: Settings, sleep: Callable[[float], None] = time.sleep, answered: Answered | None = None
+) -> tuple[GitHubApp, SourceCache]:
+    """Returns the App, which tells ``answered`` of GitHub's answers, and its copies of repositories."""
     from adapters.github.app import GitHubApp
     from bot.runs.source_cache import SourceCache
 
@@ -225,6 +231,7 @@ def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sl
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
         sleep=sleep,
+        answered=answered,
     )
     sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle

@@ -60,7 +60,11 @@ class _Revival(NamedTuple):
 
 
 class Sweep:
-    """The loops of one worker. Every worker sweeps, so each repair may be made twice."""
+    """The loops of one worker.
+
+    What reads GitHub or deletes old records is left to the first of the living workers: its requests would otherwise
+    grow with their number. Two may take each other's place for a moment, so each repair may be made twice.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Sweep:
         clock: Clock,
         give_up: Callable[[Run, str], Awaitable[None]],
         keep_house: Callable[[datetime], Awaitable[None]],
+        keep_copies: Callable[[], Awaitable[None]],
         move_tags: Callable[[], Awaitable[None]],
         metrics: Metrics,
         health: Health,
@@ -90,6 +95,7 @@ class Sweep:
         self._clock = clock
         self._give_up = give_up
         self._keep_house = keep_house
+        self._keep_copies = keep_copies
         self._move_tags = move_tags
         self._metrics = metrics
         self._seen_until: datetime | None = None
@@ -104,15 +110,20 @@ class Sweep:
             group.create_task(self._every(HEARTBEAT_S, self.beat))
             group.create_task(self._every(RUNS_S, self.runs))
             group.create_task(self._every(TAGS_S, self.tags))
-            group.create_task(self._every(DELIVERIES_S, self.deliveries))
-            group.create_task(self._every(HEADS_S, self.heads))
-            group.create_task(self._every(HOUSEKEEPING_S, self.housekeeping))
+            group.create_task(self._every(HOUSEKEEPING_S, self.copies))
+            group.create_task(self._every(DELIVERIES_S, self.deliveries, for_all=True))
+            group.create_task(self._every(HEADS_S, self.heads, for_all=True))
+            group.create_task(self._every(HOUSEKEEPING_S, self.housekeeping, for_all=True))
 
-    async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]], *, for_all: bool = False) -> None:
+        """Repeats ``repair``. ``for_all``: one worker does it for all of them."""
         while True:
             pause = seconds
             try:
-                await repair()
+                if for_all and await self._records.first_slot() != self._slot:
+                    pause = min(seconds, DEAD_S)  # the first one may be dead
+                else:
+                    await repair()
                 self._health.works(repair.__name__)
             except PromptVerdictError as error:
                 log.warning("sweep failed", what=repair.__name__, why=str(error))
@@ -276,6 +287,10 @@ class Sweep:
         if ended - self._expired:
             await self._reconciler.republish(repo, run.number)
             self._expired |= ended
+
+    async def copies(self) -> None:
+        """Deletes this worker's copies of repositories that the App no longer covers."""
+        await self._keep_copies()
 
     async def housekeeping(self) -> None:
         """Deletes what need not be kept any longer."""

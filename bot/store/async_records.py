@@ -64,6 +64,7 @@ class AsyncRecords(Threaded[Records]):
     unreported_moves = in_thread(Records.unreported_moves)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
+    first_slot = in_thread(Records.first_slot)
     forget_slot = in_thread(Records.forget_slot)
     heartbeat = in_thread(Records.heartbeat)
     orphaned_outcomes = in_thread(Records.orphaned_outcomes)

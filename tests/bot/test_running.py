@@ -17,7 +17,7 @@ from bot.variables import VARIABLES
 from tests.bot.running import ROOT
 from tests.bot.served import KEY, Ledger, app_for, served
 
-PAGE = (ROOT / "docs" / "bot.md").read_text()
+PAGE = (ROOT / "docs" / "operating.md").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 NAMES = {name for v in VARIABLES for name in (v.name, f"{v.name}_FILE" if v.secret else v.name)}
 BOTS = [COMPOSE["services"][name] for name in ("web", "worker")]
