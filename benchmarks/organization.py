@@ -6,8 +6,9 @@ Real are ``promptverdict bot web`` and ``bot worker`` as processes, signatures, 
 gate, outcome store, publishing, sweep and PostgreSQL. The model is the offline one, with 60 cases and no latency.
 GitHub is ``tests/fakes/github`` over HTTP; it counts requests and refuses none.
 
-1. Each kind of event alone: CPU seconds, requests to GitHub, rows and bytes in Postgres for each pull request.
-2. An idle bot: what polling costs.
+1. An idle bot: what polling costs.
+2. Each kind of event alone, without what the idle bot costs: CPU seconds, requests to GitHub, rows and bytes in
+   Postgres for each pull request.
 3. A mixture that arrives in bursts, at several multiples of the measured capacity: how long runs wait.
 
 CPU, requests and bytes hardly depend on other work on the machine. Waits do, so they are also given as multiples of the
@@ -101,7 +102,9 @@ class Organization:
     town: Town
     records: Records
     usage: Usage
-    workers: int
+    idle_s: dict[str, float] = field(default_factory=dict)
+    """CPU seconds a second, by part, and transactions a second, without work."""
+    idle_transactions: float = 0.0
 
     def emit(self, event: str, payload: Any) -> None:
         """Delivers one event as GitHub does."""
@@ -123,13 +126,18 @@ class Organization:
             list(senders.map(lambda one: self.emit(*one), events))
         self.quiet()
         took_s = time.monotonic() - began
-        return per(delta(before, self.usage.now()), pulls) | {"took s": round(took_s, 1)}
+        spent = delta(before, self.usage.now())
+        spent["cpu s"] = {name: s - took_s * self.idle_s[name] for name, s in spent["cpu s"].items()}
+        spent["transactions"] -= took_s * self.idle_transactions
+        return per(spent, pulls) | {"took s": round(took_s, 1)}
 
     def idle(self, seconds: float) -> dict[str, Any]:
-        """Measures a bot without work."""
+        """Measures a bot without work. ``cost`` then leaves that out."""
         before = self.usage.now()
         time.sleep(seconds)
         spent = delta(before, self.usage.now())
+        self.idle_s = {name: s / seconds for name, s in spent["cpu s"].items()}
+        self.idle_transactions = spent["transactions"] / seconds
         return {
             "seconds": seconds,
             "CPU % of a core": {name: round(100 * s / seconds, 1) for name, s in spent["cpu s"].items()},
@@ -209,7 +217,7 @@ def organization(folder: Path, url: str, workers: int, **variables: str) -> Iter
             bot.until("listening" if name == "web" else "working", wait_s=120)
         github.hooks.append((app, Hook(f"{bots['web'].url}/webhook", SECRET, frozenset(EVENTS))))
         processes = {name: psutil.Process(bot.process.pid) for name, bot in bots.items()}
-        yield Organization(town, records, Usage(processes, github, url), workers)
+        yield Organization(town, records, Usage(processes, github, url))
 
 
 def campaign(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any]:
