@@ -136,12 +136,13 @@ class GitHubApp:
             has_secret=bool(row.get("secret")),
         )
 
-    def deliveries(self, since: datetime) -> tuple[HookDelivery, ...]:
+    def deliveries(self, since: datetime, *, only_failed: bool = False) -> tuple[HookDelivery, ...]:
         """Returns deliveries since then, newest first, at most 20,000. GitHub keeps them for days only."""
+        query = {"status": "failure"} if only_failed else {}
         found: list[HookDelivery] = []
         cursor = ""
         while len(found) < MOST_DELIVERIES:
-            rows, cursor = self._calls.page("/app/hook/deliveries", cursor)
+            rows, cursor = self._calls.page("/app/hook/deliveries", cursor, **query)
             part = [answers.delivery(an_object(row)) for row in rows]
             found += (one for one in part if one.delivered_at >= since)
             # Newest first, so everything behind this page is older.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.runs.run_queue import QueueStatus
@@ -189,8 +190,10 @@ class Sweep:
         """Stores webhooks that GitHub could not deliver, as if they had arrived."""
         now = self._clock.utc()
         # After a start, everything that GitHub still has: this worker doesn't know how long all were down.
+        first = self._seen_until is None
         since = now - KEPT_FOR if self._seen_until is None else self._seen_until - OVERLAP
-        attempts = await asyncio.to_thread(self._app.deliveries, since)
+        # The first time all of them: those that arrived may be missing in a database that was restored.
+        attempts = await asyncio.to_thread(partial(self._app.deliveries, since, only_failed=not first))
         by_guid: dict[str, HookDelivery] = {attempt.guid: attempt for attempt in attempts}
         known = await self._records.known_deliveries(list(by_guid))
         for guid in by_guid.keys() - known:
