@@ -10,6 +10,7 @@ GitHub is ``tests/fakes/github`` over HTTP; it counts requests and refuses none.
 2. Each kind of event alone, without what the idle bot costs: CPU seconds, requests to GitHub, rows and bytes in
    Postgres for each pull request.
 3. A mixture that arrives in bursts, at several multiples of the measured capacity: how long runs wait.
+4. An outcome store that is filled: how long retention holds the lock that all writes wait for.
 
 CPU, requests and bytes hardly depend on other work on the machine. Waits do, so they are also given as multiples of the
 median run. The fake GitHub runs on the same cores: real capacity is higher.
@@ -18,6 +19,7 @@ median run. The fake GitHub runs on the same cores: real capacity is higher.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import random
@@ -36,6 +38,7 @@ from typing import Any
 import psutil
 import psycopg
 
+from adapters.store import open_store
 from benchmarks.organization_usage import Usage, delta, per
 from benchmarks.webhooks import PERMISSIONS, postgres
 from bot.store.records import Records
@@ -103,8 +106,7 @@ class Organization:
     records: Records
     usage: Usage
     idle_s: dict[str, float] = field(default_factory=dict)
-    """CPU seconds a second, by part, and transactions a second, without work."""
-    idle_transactions: float = 0.0
+    """CPU seconds a second, by part, without work."""
 
     def emit(self, event: str, payload: Any) -> None:
         """Delivers one event as GitHub does."""
@@ -128,7 +130,6 @@ class Organization:
         took_s = time.monotonic() - began
         spent = delta(before, self.usage.now())
         spent["cpu s"] = {name: s - took_s * self.idle_s[name] for name, s in spent["cpu s"].items()}
-        spent["transactions"] -= took_s * self.idle_transactions
         return per(spent, pulls) | {"took s": round(took_s, 1)}
 
     def idle(self, seconds: float) -> dict[str, Any]:
@@ -137,7 +138,6 @@ class Organization:
         time.sleep(seconds)
         spent = delta(before, self.usage.now())
         self.idle_s = {name: s / seconds for name, s in spent["cpu s"].items()}
-        self.idle_transactions = spent["transactions"] / seconds
         return {
             "seconds": seconds,
             "CPU % of a core": {name: round(100 * s / seconds, 1) for name, s in spent["cpu s"].items()},
@@ -183,6 +183,30 @@ class Organization:
                 name: [waited.total_seconds() for (waited,) in connection.execute(sql, (since,)).fetchall()]
                 for name, sql in asked.items()
             }
+
+
+async def prunes(url: str, answers: int) -> dict[str, Any]:
+    """Returns how long it takes to look for old answers among many, and to delete a thousandth of them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(FILL, (answers, answers))
+        connection.execute("VACUUM ANALYZE promptverdict_completions")
+    store, figures = open_store(url), {"answers": answers}
+    for name, before in (("none is old, ms", "2020-01-01"), ("a thousandth is old, ms", "2025-01-01T08:45:36")):
+        began = time.perf_counter()
+        figures[f"{name[:-4]}, deleted"] = await store.prune(older_than=before)
+        figures[name] = round(1000 * (time.perf_counter() - began), 1)
+    await store.aclose()
+    return figures
+
+
+FILL = """
+INSERT INTO promptverdict_completions
+    (request_digest, repetition, created_at, provider, model, completion, cost_usd, neutral_cost_usd, price)
+SELECT md5(n::text) || md5(n::text), 0,
+    to_char(timestamp '2025-01-01' + n * interval '365 days' / %s, 'YYYY-MM-DD"T"HH24:MI:SS.US') || '+00:00',
+    'offline', 'toy', repeat('x', 300), '0', '0', '' FROM generate_series(1, %s) AS n
+"""
+"""As many answers as asked for, evenly in a year."""
 
 
 def _spread(values: list[float]) -> dict[str, float]:
@@ -243,6 +267,7 @@ def campaign(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any
             Counter(str(check["conclusion"]) for scene in made.town.scenes for check in scene.repository.check_runs)
         )
         figures["failed deliveries"] = made.records.failed_count()
+    figures["retention"] = asyncio.run(prunes(url, given.answers))
     return figures
 
 
@@ -253,6 +278,7 @@ def main() -> int:
     parser.add_argument("--arrivals", type=int, default=120, help="for each load")
     parser.add_argument("--loads", type=lambda text: text.split(","), default=["0.5", "0.8", "1.2"])
     parser.add_argument("--idle", type=float, default=20.0, help="seconds")
+    parser.add_argument("--answers", type=int, default=1_000_000, help="in the store that is pruned")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, postgres() as url:
         figures = campaign(Path(folder), url, given)

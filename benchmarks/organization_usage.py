@@ -138,7 +138,7 @@ def per(spent: dict[str, Any], pulls: int) -> dict[str, Any]:
         "points": round((reads * READ_POINTS + writes * WRITE_POINTS) / pulls, 1),
         "writes": round(writes / pulls, 2),
         "git requests": round(spent["git"] / pulls, 2),
-        "transactions": round(spent["transactions"] / pulls, 1), "WAL kB": round(spent["WAL kB"] / pulls, 1),
+        "WAL kB": round(spent["WAL kB"] / pulls, 1),
         "database kB": round(sum(size for size, _ in sizes.values()) / 1024 / pulls, 2),
         "rows and kB": {
             name: (round(rows / pulls, 2), round(size / 1024 / pulls, 2))
