@@ -72,6 +72,7 @@ class AsyncRecords(Threaded[Records]):
     untold_episodes = in_thread(Records.untold_episodes)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
+    first_slot = in_thread(Records.first_slot)
     forget_slot = in_thread(Records.forget_slot)
     heartbeat = in_thread(Records.heartbeat)
     orphaned_outcomes = in_thread(Records.orphaned_outcomes)
