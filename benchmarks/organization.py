@@ -284,7 +284,7 @@ def main() -> int:
         figures = campaign(Path(folder), url, given)
     json.dump(figures, sys.stdout, indent=2)
     print()
-    return 1 if figures["failed deliveries"] or None in figures["checks"] else 0
+    return 1 if figures["failed deliveries"] or "None" in figures["checks"] else 0
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class AsyncRecords(Threaded[Records]):
     older_runs = in_thread(Records.older_runs)
     open_run = in_thread(Records.open_run)
     open_runs = in_thread(Records.open_runs)
+    open_runs_of = in_thread(Records.open_runs_of)
     run = in_thread(Records.run)
     repository_by_id = in_thread(Records.repository_by_id)
     runs_of_head = in_thread(Records.runs_of_head)

@@ -233,6 +233,11 @@ class RunRecords:
         """Returns every run that is queued or running."""
         return self._runs(select(Rows).where(col(Rows.state).in_(OPEN)))
 
+    def open_runs_of(self, repository_id: int, number: int) -> list[Run]:
+        """Returns the runs of a pull request that are queued or running."""
+        here = (col(Rows.repository_id) == repository_id, col(Rows.number) == number)
+        return self._runs(select(Rows).where(*here, col(Rows.state).in_(OPEN)))
+
     def queued_runs(self) -> tuple[int, datetime | None]:
         """Counts the runs that no worker has begun, and returns when the oldest was requested."""
         counted = select(func.count(), func.min(Rows.opened_at)).where(col(Rows.state) == RunState.QUEUED.value)
