@@ -74,6 +74,8 @@ class Settings(Value):
     """The provider keys by their variables."""
     origins: dict[str, str]
     """The one address that each key may be sent to."""
+    alert_urls: tuple[SecretStr, ...] = ()
+    """Channels for alerts beside issues."""
     site: SiteSettings | None = None
     """``None``: no pages."""
     unknown: tuple[str, ...]
@@ -82,7 +84,7 @@ class Settings(Value):
     @property
     def secrets(self) -> tuple[str, ...]:
         """All values that must never be shown."""
-        hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
+        hidden = [self.private_key, *self.webhook_secrets, *self.keys.values(), *self.alert_urls]
         hidden += [self.site.client_secret] if self.site else []
         # Passwords in addresses are secrets too, as written and decoded.
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
@@ -180,6 +182,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         keys=keys,
         origins=origins,
         trust_scorers=read.text_of(variables, names.TRUST_SCORERS) == "1",
+        alert_urls=tuple(map(SecretStr, (read.secret_of(variables, names.ALERT_URLS.name) or "").split())),
         site=_site(variables),
         unknown=read.unknown_variables(variables),
     )

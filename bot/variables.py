@@ -82,9 +82,16 @@ TRUST_SCORERS = Variable(
     TRUST, "`1`: run own scorers of repositories without isolation, if this system has none", "an error"
 )
 
+ALERT_URLS = Variable(
+    f"{PREFIX}ALERT_URLS",
+    "Where [alerts](production.md#alerts) go beside issues: addresses of the library apprise, separated by blanks",
+    "none", secret=True,
+)  # fmt: skip
+
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, DATABASE_URL, STORE,
     DATA, HOST, PORT, API_URL, SERVER_URL, SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES,
     KEEP_TEXTS, KEEP_SPANS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
+    ALERT_URLS,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.alerts.evaluation import DriftEvaluation
+from bot.alerts.publisher import AlertPublisher
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -35,6 +37,7 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
+    from bot.alerts.publisher import Channels
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
@@ -89,6 +92,8 @@ class Worker:
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
         self._copy = GitHubCopy(records, app, branch, clock)
+        self._drift = DriftEvaluation(records, settings.slot)
+        self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
         execution = Execution(
             records,
@@ -139,6 +144,7 @@ class Worker:
             give_up=steps.give_up,
             keep_house=self._keep_house,
             move_tags=self._move_tags,
+            watch_production=self._watch_production,
             metrics=metrics,
             health=self._health,
         )
@@ -188,6 +194,15 @@ class Worker:
         await self._promotions.start(self.run_queue)
         await self._copy.report()
 
+    async def _watch_production(self) -> None:
+        # One worker at a time reads and tells.
+        if await self._drift.evaluate(self._clock.utc()):
+            await self._alerts.publish()
+
+    def _alerts_page(self, repository_id: int) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.alerts(repository_id)
+
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house
 
@@ -195,6 +210,15 @@ class Worker:
         await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
+
+
+def _channels(settings: Settings) -> Channels | None:
+    """Returns where alerts go beside issues. Raises UsageError for an address that no channel has."""
+    if not settings.alert_urls:
+        return None
+    from adapters.notices import Notices
+
+    return Notices([url.get_secret_value() for url in settings.alert_urls])
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:

@@ -37,6 +37,7 @@ PURE_USES = {
 
 
 BOT_ROOMS = {
+    "alerts": {"hub", "runs", "store", "telemetry"},
     "telemetry": set(),
     "store": {"blocking"},
     "webhooks": {"store", "telemetry", "settings"},

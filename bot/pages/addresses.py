@@ -38,6 +38,11 @@ def lineage(repository_id: int, lineage_id: int) -> str:
     return f"{repository(repository_id)}/lineages/{lineage_id}"
 
 
+def alerts(repository_id: int) -> str:
+    """Returns how a repository's production stands."""
+    return f"{repository(repository_id)}/alerts"
+
+
 def production(repository_id: int) -> str:
     """Returns what a repository's prompts do in production."""
     return f"{repository(repository_id)}/production"

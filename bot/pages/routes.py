@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.pages.access import Role
+from bot.pages.views.alerts import alerts
 from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.experiment import experiment
@@ -46,6 +47,7 @@ ROUTES = (
     PageRoute("/organizations/{owner}", organization),
     PageRoute(REPOSITORY, repository),
     PageRoute(f"{REPOSITORY}/audit", audit),
+    PageRoute(f"{REPOSITORY}/alerts", alerts, form=True),
     PageRoute(f"{REPOSITORY}/settings", settings),
     PageRoute(f"{REPOSITORY}/production", production),
     PageRoute(RUN, run),

@@ -62,6 +62,10 @@ class AsyncRecords(Threaded[Records]):
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
     unreported_moves = in_thread(Records.unreported_moves)
+    # alerts
+    episode_told = in_thread(Records.episode_told)
+    take_turn = in_thread(Records.take_turn)
+    untold_episodes = in_thread(Records.untold_episodes)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     forget_slot = in_thread(Records.forget_slot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store.alert_tables import AlertEpisodes, Alerts, WatchAnswers, Watches
 from bot.store.hub_tables import HubVersions, MoveDeployments, Promotions, ReadTokens, TagMoves
 from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSettings, ProductionSpans
 from bot.store.tables import (
@@ -25,6 +26,7 @@ from bot.store.tables import (
 CONTENT: tuple[type[Table], ...] = (
     CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
     Comments, Commands, Outcomes, MoveDeployments, Promotions, ReadTokens, ProductionSpans, ProductionHours,
-    ProductionContents, ProductionSettings, Repositories, AuditReasons, TagMoves, HubVersions,
+    ProductionContents, ProductionSettings, Alerts, AlertEpisodes, Watches, WatchAnswers, Repositories, AuditReasons,
+    TagMoves, HubVersions,
 )  # fmt: skip
 """Every table that belongs to a repository, children first. Triggers let those after it go only after it."""

@@ -28,6 +28,19 @@ def recovered(
     marked = _rendered(prompt, marks, renderer)
     if marked is None or len(marked) > len(messages):
         return None
+    found = _found(marked, messages, names)
+    if found is None or found.keys() != set(names):
+        return None
+    again = _rendered(prompt, found, renderer)
+    sent = {(message.role, message.text) for message in messages}
+    whole = again is not None and all((message.role.value, message.content) in sent for message in again)
+    return found if whole else None
+
+
+def _found(
+    marked: Sequence[Message], messages: Sequence[ContentMessage], names: Sequence[str]
+) -> dict[str, str] | None:
+    """Returns the values at the marks; ``None`` if a message doesn't fit, or two values of one variable differ."""
     found: dict[str, str] = {}
     # An application may send earlier turns in between, so the last messages of each role count.
     left = list(messages)
@@ -38,12 +51,7 @@ def recovered(
         if values is None or any(found.get(name, value) != value for name, value in values.items()):
             return None
         found |= values
-    if found.keys() != set(names):
-        return None
-    again = _rendered(prompt, found, renderer)
-    sent = {(message.role, message.text) for message in messages}
-    whole = again is not None and all((message.role.value, message.content) in sent for message in again)
-    return found if whole else None
+    return found
 
 
 def _rendered(prompt: PromptFile, values: dict[str, str], renderer: TemplateRenderer) -> tuple[Message, ...] | None:

@@ -22,6 +22,7 @@ def repository_tabs(repo: RepositoryRef, here: str) -> list[tuple[str, str, bool
     base = addresses.repository(repo.repository_id)
     views = (
         ("Prompts and runs", base),
+        ("Alerts", f"{base}/alerts"),
         ("Production", addresses.production(repo.repository_id)),
         ("Audit", f"{base}/audit"),
         ("Settings", f"{base}/settings"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
+from bot.pages.views.alerts import alert_row
 from bot.pages.views.production import production_rows
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _home(context: Context, seen: Sequence[RepositoryRef], title: str, crumbs: t
     values = {
         "failing": _runs(context, records.failing_runs(names, context.now - RECENT)),
         "waiting": _runs(context, records.waiting_runs(names)),
+        "alerts": [alert_row(context, one, names[one.repository_id]) for one in records.raised_alerts(names)],
         "overrides": [
             (entry, names[entry.repository_id], f"{context.facts.server_url}/{names[entry.repository_id]}")
             for entry in overrides
