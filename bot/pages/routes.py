@@ -13,6 +13,7 @@ from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
+from bot.pages.views.new_case import new_case
 from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
@@ -58,6 +59,7 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
+    PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
     PageRoute(f"{LINEAGE}/production", production),

@@ -186,12 +186,16 @@ class KeptVerdict(Value):
     kept_at: AwareDatetime
 
 
+NO_PULL_REQUEST = 0
+
+
 class AuditEntry(Value):
     """Who did what, when, in which role, and why. Never changed or deleted, except ``reason``, which goes with the
     installation."""
 
     repository_id: int
     number: int
+    """The pull request, or ``NO_PULL_REQUEST``."""
     by: str
     role: str
     """At that time."""
