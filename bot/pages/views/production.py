@@ -52,19 +52,21 @@ def production(context: Context) -> Page | None:
     """Shows one prompt: the one of the address, or of ``prompt``. Without either, all prompts of the repository."""
     repo, lineage_id = context.repository, context.path.get("lineage")
     at = repo.repository_id
+    named = context.query.get("prompt", "")[:200]
+    if lineage_id is None and not named:
+        return _repository(context)
+    if lineage_id is None:
+        lineage_id = next((one.id for one in context.records.lineage_rows(at) if one.name == named), None)
+    base, query = addresses.production(at), {"prompt": named}
+    crumbs = (*of_repository(repo), ("Production", base), (named, None))
+    name, tabs = named, repository_tabs(repo, "")
     if lineage_id is not None:
         known = context.records.lineage_page(at, lineage_id, Bounds(limit=1), merged=False)
         if known is None:
             return None
-        name, tabs = known.name, lineage_tabs(repo, lineage_id, "Production")
-        crumbs = (*of_repository(repo), (name, addresses.lineage(at, lineage_id)), ("Production", None))
-        base, query = f"{addresses.lineage(at, lineage_id)}/production", {}
-    elif context.query.get("prompt"):
-        name, tabs = context.query["prompt"][:200], repository_tabs(repo, "")
-        base, query = addresses.production(at), {"prompt": name}
-        crumbs = (*of_repository(repo), ("Production", base), (name, None))
-    else:
-        return _repository(context)
+        here = addresses.lineage(at, lineage_id)
+        name, tabs, base, query = known.name, lineage_tabs(repo, lineage_id, "Production"), f"{here}/production", {}
+        crumbs = (*of_repository(repo), (name, here), ("Production", None))
     asked = context.number("days")
     days = asked if asked in PERIODS else USUAL
     last = context.now.date()
@@ -89,7 +91,7 @@ def production(context: Context) -> Page | None:
             alert_row(context, one, repo.full_name) for one in context.records.alerts(at) if one.lineage == name
         ],
         "calls": context.records.recent_calls(at, name, limit=CALLS),
-        "new_case": None if lineage_id is None else f"{addresses.lineage(at, lineage_id)}/new-case",
+        "new_case": None if lineage_id is None else f"{addresses.lineage(at, lineage_id)}/new-case?trace=",
         "content": settings if settings is not None and settings.content_share else None,
     }
     return Page("production", f"{name}: production", values, crumbs)
