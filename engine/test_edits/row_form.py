@@ -45,7 +45,7 @@ def in_file_names(
 def _inputs_in_file(
     key: str, value: JsonValue, last: Mapping[str, JsonValue], columns: Columns | None
 ) -> dict[str, JsonValue]:
-    inputs = value if isinstance(value, dict) else {"input": value}
+    inputs: dict[str, JsonValue] = value if isinstance(value, dict) else {"input": value}
     if columns is not None and columns.inputs and columns.inputs.keys() >= inputs.keys():
         return {columns.inputs[name]: one for name, one in inputs.items()}
     held = next((name for name in INPUTS if name in last), None)
