@@ -70,7 +70,7 @@ def test_a_near_duplicate_is_refused_with_the_case_it_repeats(local):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "give --input, or --set"),
+        ((), "give one of --input, --set and --trace"),
         (("--set", "ticket"), "'ticket' is not NAME=VALUE"),
         (("--set", "ticket=New text here"), "the case has no expectation"),
         (("--set", "ticket=New text here", "--expected", "biling"), "did you mean billing?"),
