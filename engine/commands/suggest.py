@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from engine.commands.backtest import expected_cost
@@ -56,17 +56,21 @@ def suggestion_lines(found: SearchReport) -> Iterator[str]:
 
 def edit_lines(found: SearchReport) -> Iterator[str]:
     """Yields the diff of the file, or else the new messages."""
-    if found.proposed is None:
-        return
-    if found.patch is not None:
-        lines = found.patch.removesuffix("\n").split("\n")
+    if found.proposed is not None:
+        yield from diff_lines(found.patch, found.prompt, found.proposed.texts)
+
+
+def diff_lines(patch: str | None, prompt: str, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yields a patch of the prompt's file; without one, the new messages."""
+    if patch is not None:
+        lines = patch.removesuffix("\n").split("\n")
         shown = [_seen(line) for line in lines]
         if shown != lines:
             yield "The file has invisible characters, shown by number. --format json has the exact patch."
         yield from shown
         return
-    yield f"{visible(found.prompt)} can't be edited automatically. Replace these messages:"
-    for name, text in found.proposed.texts.items():
+    yield f"{visible(prompt)} can't be edited automatically. Replace these messages:"
+    for name, text in texts.items():
         yield f"--- {visible(name)}"
         yield from (_seen(line) for line in text.strip("\n").split("\n"))
 

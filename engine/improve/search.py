@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
 
 from engine.gate.cells import Batch, Observations
+from engine.improve.ports import Ports, reflected
 from engine.improve.reflection import Example, reflection_request, rewritten
 from engine.improve.split import clusters
 from engine.improve.texts import Texts, like, problem, with_texts
 from engine.patterns.patterns import failing_patterns
 from engine.planning.plan import ArmSource, Plan, request_of
 from engine.planning.rendering import job_of, render
-from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
-from engine.runner.calls import Calls, priced
-from engine.runner.experiment import ArmPlan, Endpoint, Experiment, Progress
+from engine.runner.experiment import ArmPlan, Endpoint, Experiment
 from engine.runner.run import run
 from evaluators.trajectory import in_lines
 from schemas.blame import Pattern
 from schemas.config import RunConfig
 from schemas.errors import ProviderError
 from schemas.outcomes import Arm, Completion, CompletionError, Outcome, Score
-from schemas.ports import Clock, OutcomeStore, RenderFailure, TemplateRenderer
+from schemas.ports import RenderFailure
 
 FAILS = 0.5
 """A case with a lower score fails."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What the search and the judgment need of the world."""
-
-    access: Access
-    store: OutcomeStore
-    clock: Clock
-    renderer: TemplateRenderer
-    on_progress: Callable[[Progress], None] | None = None
-    on_line: Callable[[str], None] = lambda _: None
 
 
 class Search:
@@ -91,14 +77,10 @@ class Search:
         # Asked the same again, the model may give another answer, which is stored beside the first.
         repetition = self._asked[request.digest]
         self._asked[request.digest] += 1
-        own = SpendingCap(None, within=self._cap)
-        calls = Calls(self._ports.access, self._ports.store, self._ports.clock, own, self._settings)
-        answer, _ = await calls.answer(request, repetition, self._reflector)
-        if not isinstance(answer, CompletionError):
-            answer = priced(answer, self._reflector)
-        if isinstance(answer, CompletionError):
-            raise ProviderError(f"the reflection model gave no answer: {answer.message}", hint=answer.hint or None)
-        found = rewritten(answer.completion.text)
+        answer = await reflected(
+            request, self._reflector, self._ports, self._cap, settings=self._settings, repetition=repetition
+        )
+        found = rewritten(answer)
         new = None if found is None else like(old, found)
         if new is None or new == old or problem(self._source.prompt, old, new, self._keep):
             return None

@@ -6,27 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.detection.models import model_of
 from engine.doubts.calibrate import calibrated
-from engine.improve.judgment import JUDGED, better_p, edit_detection, of_cases, refusal
-from engine.improve.search import Ports, Search
+from engine.improve.judgment import JUDGED, better_p, edit_detection, is_short, of_cases, refusal
+from engine.improve.ports import Ports
+from engine.improve.search import Search
 from engine.improve.search_report import Judged, Numbers, SearchReport
 from engine.improve.split import Split, split
-from engine.improve.texts import Texts, editable, with_texts
+from engine.improve.target import Target, target_of, unmeasurable
+from engine.improve.texts import Texts, with_texts
 from engine.pipeline import World, measure, static
 from engine.planning.plan import ArmSource, Plan
 from engine.planning.prepared import Prepared, plan
 from engine.render.figures import usd
 from engine.runner.budget import SpendingCap
-from engine.runner.experiment import Endpoint
-from schemas.config import ModelConfig
 from schemas.detection import Detection, LineageChange
 from schemas.errors import BudgetExceeded, ProviderError, UsageError
+from schemas.gate_config import GateMode
 from schemas.ports import Optimizer
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import Scorecard
 from schemas.testsets import TestCase
-from schemas.verdicts import ReasonCode
 
 ROUNDS = 40
 """The most rounds of the optimizer. Each asks for one rewrite."""
@@ -38,21 +37,25 @@ SHARE = Decimal("0.5")
 class Task:
     """A search before its first call."""
 
-    detection: Detection
-    """The commit, read alone."""
-    change: LineageChange
-    pull_request: PullRequest
+    target: Target
     split: Split
     source: ArmSource
     """The prompt as it is, and the model that the optimizer runs it on."""
-    texts: Texts
-    """The messages that may be edited."""
     plan: Plan
     """Of the shown cases."""
-    reflector: Endpoint
     alone: Prepared
     judging: Prepared
     """The prompt as it is on the shown cases, and on those of the judgment: what one run of each costs."""
+
+    @property
+    def change(self) -> LineageChange:
+        """The lineage, without an earlier version."""
+        return self.target.change
+
+    @property
+    def texts(self) -> Texts:
+        """The messages that may be edited."""
+        return self.target.texts
 
 
 def prepare_search(
@@ -62,52 +65,21 @@ def prepare_search(
 
     Raises UsageError for a prompt that can't be improved in this way, and says why.
     """
-    change = next(one for one in today.lineages if one.name == lineage)
-    prompt = change.candidate
-    if prompt is None or change.tests is None or not change.models:
-        why = change.unreadable or "it has no prompt, no test cases or no model"
-        raise UsageError(f"{lineage} can't be measured: {why}", hint="promptverdict score shows what is missing")
+    target = target_of(today, pull_request, lineage, world, reflector=reflector)
+    change = target.change
     if change.config.pairwise:
         raise UsageError(
             f"the judge of {lineage} compares two versions, and an optimizer needs a score of each answer",
             hint="use judge: {mode: grades}",
         )
-    texts = editable(prompt)
-    if not texts:
-        raise UsageError(f"the prompt of {lineage} has no text to edit", hint="its messages only pass inputs on")
-    parts = split(change.tests.cases, change.gate, held_out)
+    parts = split(target.cases, change.gate, held_out)
     alone = plan(pull_request, of_cases(today, change, parts.shown), world.renderer, world.prices, world.scorers)
     judging = plan(pull_request, of_cases(today, change, parts.judged), world.renderer, world.prices, world.scorers)
     first = alone.entries[0]
     if first.plan is None:
-        why = "; ".join(reason.sentence for reason in (*first.reasons, *first.change.reasons))
-        raise UsageError(f"{lineage} can't be measured: {why}", hint="promptverdict score shows what is missing")
-    model = _reflector(today, change, reflector)
-    return Task(
-        detection=today,
-        change=change,
-        pull_request=pull_request,
-        split=parts,
-        source=ArmSource(prompt, change.models[0].candidate),
-        texts=texts,
-        plan=first.plan,
-        reflector=Endpoint(model=model, price=world.prices.price(model)),
-        alone=alone,
-        judging=judging,
-    )
-
-
-def _reflector(today: Detection, change: LineageChange, name: str | None) -> ModelConfig:
-    known = today.config.models if today.config else {}
-    if name is None and change.judges:
-        return change.judges[0]
-    found = model_of(name, today.config) if name is not None and today.config is not None else None
-    if found is None:
-        raise UsageError(
-            f"{change.name} has no judge to rewrite its prompt" if name is None else f"there is no model {name!r}",
-            hint=f"--reflector NAME: {', '.join(known) or 'add one under models:'}",
-        )
-    return found
+        raise unmeasurable(lineage, "; ".join(one.sentence for one in (*first.reasons, *first.change.reasons)))
+    source = ArmSource(target.prompt, change.models[0].candidate)
+    return Task(target, split=parts, source=source, plan=first.plan, alone=alone, judging=judging)
 
 
 async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> SearchReport:
@@ -125,7 +97,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
     search = Search(
         shown,
         task.source,
-        reflector=task.reflector,
+        reflector=task.target.reflector,
         settings=task.change.run,
         keep=task.change.config.canaries,
         ports=ports,
@@ -141,7 +113,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
         ports.on_line(f"judging edit {len(judged) + 1} on {len(task.split.judged)} cases that the optimizer never saw")
         cards = await _judge(task, texts, world, ports, cap)
         judged.append(_judged(task, search, texts, cards))
-        if _short(cards):
+        if is_short(cards):
             unfinished = f"the budget of {usd(cap.cap)} ended the judgment; the same command with a higher one goes on"
             break
         if judged[-1].proposed:
@@ -150,7 +122,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
     return SearchReport(
         lineage=task.change.name,
         model=task.plan.model,
-        reflector=task.reflector.model.model,
+        reflector=task.target.reflector.model.model,
         prompt=task.source.prompt.path,
         shown=_ids(parts.shown),
         held_out=_ids(parts.held_out),
@@ -184,15 +156,11 @@ async def _calibrated(task: Task, ports: Ports, cap: SpendingCap) -> Plan:
     return graded.plan
 
 
-def _short(cards: Scorecard) -> bool:
-    """Returns whether the budget ended the judgment."""
-    return any(reason.code is ReasonCode.BUDGET for card in cards.lineages for reason in card.reasons)
-
-
 async def _judge(task: Task, texts: Texts, world: World, ports: Ports, cap: SpendingCap) -> Scorecard:
     edited = with_texts(task.source.prompt, texts)
-    detection = edit_detection(task.detection, task.change, edited, task.split)
-    prepared = plan(task.pull_request, detection, world.renderer, world.prices, world.scorers)
+    # Every case runs: an early end would save the calls that prove an improvement.
+    detection = edit_detection(task.target.detection, task.change, edited, task.split.judged, GateMode.FIXED)
+    prepared = plan(task.target.pull_request, detection, world.renderer, world.prices, world.scorers)
     if not prepared.runs:
         return static(prepared)
     return await measure(
