@@ -20,7 +20,8 @@ def cost_line(task: Task, budget_usd: Decimal) -> str:
     parts = task.split
     calls, cost = expected_cost([task.alone])
     runs = 2 * task.change.gate.repetitions  # of both versions
-    judging, judged_cost = (runs * each for each in expected_cost([task.judging]))
+    # On the cases that the optimizer never saw, then on all of them, as the check of a pull request.
+    judging, judged_cost = (runs * each for each in expected_cost([task.judging, task.alone]))
     left = budget_usd * (1 - SHARE)
     few = f" To judge one edit, that is probably too little: the optimizer leaves {usd(left)}."
     return (
@@ -46,6 +47,10 @@ def suggestion_lines(found: SearchReport) -> Iterator[str]:
         yield f"{found.lineage}: nothing to propose. {tried} tried, {len(found.judged)} judged, and none proven better"
     for number, each in enumerate(found.judged, 1):
         yield from _numbers(each, number)
+    if best is not None and best.failing:
+        yield f"Of {plural(best.failing, 'case')} that failed and were shown to the optimizer, {best.fixed} pass now."
+    if found.check is not None:
+        yield "All cases were measured too, so the check of a pull request makes no further calls for this edit."
     if found.patterns:
         yield "Where the prompt fails on the cases shown:"
         yield from (f"  {_cut(pattern.sentence)}" for pattern in found.patterns)

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.blame.explain import Explainer
 from engine.improve.asking import LONGEST, ask_request, edited_texts
 from engine.improve.conversation import AskReport, Conversation, Round
-from engine.improve.judgment import edit_detection, is_short, of_cases
-from engine.improve.ports import Ports, reflected
+from engine.improve.judgment import is_short, of_cases
+from engine.improve.measuring import measured
+from engine.improve.ports import Planning, Ports, planned, reflected
 from engine.improve.split import clusters, split
 from engine.improve.target import Target
 from engine.improve.texts import Texts, like, problem, with_texts
 from engine.patterns.patterns import failing_patterns
-from engine.pipeline import World, measure, static
-from engine.planning.prepared import Prepared, plan
+from engine.planning.prepared import Prepared
 from engine.planning.rendering import job_of, render
 from engine.runner.budget import SpendingCap
 from schemas.blame import Pattern
@@ -47,7 +46,7 @@ class AskTask:
     """The committed prompt alone on all cases: what one run of each costs."""
 
 
-def prepare_ask(target: Target, world: World, conversation: Conversation | None, asked: str) -> AskTask:
+def prepare_ask(target: Target, world: Planning, conversation: Conversation | None, asked: str) -> AskTask:
     """Plans a round; spends nothing. ``conversation`` is continued if it is about the same version.
 
     Raises UsageError for a sentence without a word, or a long one.
@@ -61,11 +60,11 @@ def prepare_ask(target: Target, world: World, conversation: Conversation | None,
     if conversation is None or (conversation.lineage, conversation.start) != (target.change.name, start):
         conversation = Conversation(lineage=target.change.name, start=start)
     whole = of_cases(target.detection, target.change, target.cases)
-    prepared = plan(target.pull_request, whole, world.renderer, world.prices, world.scorers)
+    prepared = planned(target.pull_request, whole, world)
     return AskTask(target, conversation.before(sentence), sentence, prepared)
 
 
-async def ask(task: AskTask, world: World, ports: Ports, cap: SpendingCap) -> AskReport:
+async def ask(task: AskTask, world: Planning, ports: Ports, cap: SpendingCap) -> AskReport:
     """Edits and measures. Nothing costs more than ``cap`` allows, not even by one call.
 
     Raises ProviderError if the reflection model gives no answer, and StoreError.
@@ -85,7 +84,7 @@ async def ask(task: AskTask, world: World, ports: Ports, cap: SpendingCap) -> As
     if why:
         return _report(task, Round(asked=task.asked, texts=before.texts, why=why, **_spent(cap)), cap)
     ports.on_line(f"measuring the edit on {len(target.cases)} cases")
-    card = await _measured(target, edits, world, ports, cap)
+    card = await measured(target, edits, target.cases, world, ports, cap=cap, explained=True)
     done = Round(
         asked=task.asked,
         texts=edits,
@@ -129,23 +128,6 @@ def _why_not(target: Target, old: Texts, new: Texts, ports: Ports) -> str:
     if all(text == target.texts[name] for name, text in new.items()):
         return "The edit leads back to the committed prompt."
     return ""
-
-
-async def _measured(target: Target, edits: Texts, world: World, ports: Ports, cap: SpendingCap) -> Scorecard:
-    edited = with_texts(target.prompt, {**target.texts, **edits})
-    detection = edit_detection(target.detection, target.change, edited, target.cases)
-    prepared = plan(target.pull_request, detection, world.renderer, world.prices, world.scorers)
-    if not prepared.runs:
-        return static(prepared)
-    return await measure(
-        prepared,
-        access=ports.access,
-        store=ports.store,
-        clock=ports.clock,
-        within=cap,
-        explainer=Explainer(ports.renderer),
-        on_progress=ports.on_progress,
-    )
 
 
 def _patterns(target: Target, card: Scorecard) -> tuple[Pattern, ...]:

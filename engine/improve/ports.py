@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from engine.planning.prepared import Prepared, plan
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Endpoint, Progress
 from schemas.config import RunConfig
+from schemas.detection import Detection
 from schemas.errors import ProviderError
 from schemas.outcomes import CompletionError
-from schemas.ports import Clock, OutcomeStore, TemplateRenderer
+from schemas.ports import Clock, CodeScorers, OutcomeStore, PriceTable, TemplateRenderer
 from schemas.prompts import Request
+from schemas.pullrequests import PullRequest
+
+
+class Planning(Protocol):
+    """What plans need (``engine.pipeline.World`` has it)."""
+
+    @property
+    def renderer(self) -> TemplateRenderer: ...  # noqa: D102
+    @property
+    def prices(self) -> PriceTable: ...  # noqa: D102
+    @property
+    def scorers(self) -> CodeScorers: ...  # noqa: D102
+
+
+def planned(pull_request: PullRequest, detection: Detection, world: Planning) -> Prepared:
+    """Returns the plan of a detection; spends nothing."""
+    return plan(pull_request, detection, world.renderer, world.prices, world.scorers)
 
 
 @dataclass(frozen=True)

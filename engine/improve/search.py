@@ -113,6 +113,12 @@ class Search:
         """Returns the mean score over all shown cases."""
         return sum(example.score for example in self._all(_key(texts))) / len(self._plan.cases)
 
+    def fixed(self, texts: Texts) -> tuple[int, int]:
+        """Returns the number of cases that fail with the prompt as it is, and how many of them pass with ``texts``."""
+        failing = [case for case, example in enumerate(self._own()) if example.score < FAILS]
+        edited = self._all(_key(texts))
+        return len(failing), sum(edited[case].score >= FAILS for case in failing)
+
     def better(self, texts: Texts) -> list[dict[str, str]]:
         """Returns the edits with a higher mean than ``texts`` over all shown cases, the best and shortest first.
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.doubts.calibrate import calibrated
-from engine.improve.judgment import JUDGED, better_p, edit_detection, is_short, of_cases, refusal
-from engine.improve.ports import Ports
+from engine.improve.judgment import JUDGED, better_p, is_short, of_cases, refusal
+from engine.improve.measuring import measured
+from engine.improve.ports import Planning, Ports, planned
 from engine.improve.search import Search
 from engine.improve.search_report import Judged, Numbers, SearchReport
 from engine.improve.split import Split, split
 from engine.improve.target import Target, target_of, unmeasurable
-from engine.improve.texts import Texts, with_texts
-from engine.pipeline import World, measure, static
+from engine.improve.texts import Texts
 from engine.planning.plan import ArmSource, Plan
-from engine.planning.prepared import Prepared, plan
+from engine.planning.prepared import Prepared
 from engine.render.figures import usd
 from engine.runner.budget import SpendingCap
 from schemas.detection import Detection, LineageChange
@@ -27,6 +27,7 @@ from schemas.pullrequests import PullRequest
 from schemas.scorecard import Scorecard
 from schemas.testsets import TestCase
 
+GOES_ON = "the same again with a higher one goes on from there"
 ROUNDS = 40
 """The most rounds of the optimizer. Each asks for one rewrite."""
 SHARE = Decimal("0.5")
@@ -59,7 +60,13 @@ class Task:
 
 
 def prepare_search(
-    today: Detection, pull_request: PullRequest, lineage: str, world: World, *, held_out: float, reflector: str | None
+    today: Detection,
+    pull_request: PullRequest,
+    lineage: str,
+    world: Planning,
+    *,
+    held_out: float,
+    reflector: str | None,
 ) -> Task:
     """Plans a search; spends nothing. ``today`` is the commit of ``pull_request``, read alone.
 
@@ -73,8 +80,8 @@ def prepare_search(
             hint="use judge: {mode: grades}",
         )
     parts = split(target.cases, change.gate, held_out)
-    alone = plan(pull_request, of_cases(today, change, parts.shown), world.renderer, world.prices, world.scorers)
-    judging = plan(pull_request, of_cases(today, change, parts.judged), world.renderer, world.prices, world.scorers)
+    alone = planned(pull_request, of_cases(today, change, parts.shown), world)
+    judging = planned(pull_request, of_cases(today, change, parts.judged), world)
     first = alone.entries[0]
     if first.plan is None:
         raise unmeasurable(lineage, "; ".join(one.sentence for one in (*first.reasons, *first.change.reasons)))
@@ -82,7 +89,7 @@ def prepare_search(
     return Task(target, split=parts, source=source, plan=first.plan, alone=alone, judging=judging)
 
 
-async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> SearchReport:
+async def suggest(task: Task, world: Planning, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> SearchReport:
     """Searches and judges. Nothing costs more than ``cap`` allows, not even by one call.
 
     Raises ProviderError if a call has no answer, StoreError, and UsageError if no metric decides.
@@ -92,7 +99,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
         None if cap.cap is None else cap.cap * SHARE,
         within=cap,
         where="--budget",
-        hint="the same command with a higher --budget goes on from there",
+        hint=GOES_ON,
     )
     search = Search(
         shown,
@@ -109,14 +116,22 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
     except BudgetExceeded as error:
         unfinished = str(error)
     judged: list[Judged] = []
+    check: Scorecard | None = None
     for texts in search.better(task.texts)[:JUDGED] if search.started else ():
         ports.on_line(f"judging edit {len(judged) + 1} on {len(task.split.judged)} cases that the optimizer never saw")
-        cards = await _judge(task, texts, world, ports, cap)
+        # Every case runs: an early end would save the calls that prove an improvement.
+        cards = await measured(task.target, texts, task.split.judged, world, ports, cap=cap, mode=GateMode.FIXED)
         judged.append(_judged(task, search, texts, cards))
         if is_short(cards):
-            unfinished = f"the budget of {usd(cap.cap)} ended the judgment; the same command with a higher one goes on"
+            unfinished = f"the budget of {usd(cap.cap)} ended the judgment; {GOES_ON}"
             break
         if judged[-1].proposed:
+            check = await _check(task, judged[-1], world, ports, cap)
+            if is_short(check):
+                check, unfinished = None, f"the budget of {usd(cap.cap)} ended the check of the edit; {GOES_ON}"
+            elif (why := next((card.headline for card in check.lineages if not card.passes), None)) is not None:
+                judged[-1] = judged[-1].model_copy(update={"proposed": False, "why": f"On all cases: {why}"})
+                continue
             break
     parts = task.split
     return SearchReport(
@@ -129,6 +144,7 @@ async def suggest(task: Task, world: World, optimizer: Optimizer, ports: Ports, 
         never_shown=_ids(parts.never_shown),
         edits=search.rewrites,
         judged=tuple(judged),
+        check=check if judged and judged[-1].proposed else None,
         patterns=search.patterns if search.started else (),
         calls=cap.made,
         cost_usd=cap.spent,
@@ -156,21 +172,10 @@ async def _calibrated(task: Task, ports: Ports, cap: SpendingCap) -> Plan:
     return graded.plan
 
 
-async def _judge(task: Task, texts: Texts, world: World, ports: Ports, cap: SpendingCap) -> Scorecard:
-    edited = with_texts(task.source.prompt, texts)
-    # Every case runs: an early end would save the calls that prove an improvement.
-    detection = edit_detection(task.target.detection, task.change, edited, task.split.judged, GateMode.FIXED)
-    prepared = plan(task.target.pull_request, detection, world.renderer, world.prices, world.scorers)
-    if not prepared.runs:
-        return static(prepared)
-    return await measure(
-        prepared,
-        access=ports.access,
-        store=ports.store,
-        clock=ports.clock,
-        within=cap,
-        on_progress=ports.on_progress,
-    )
+async def _check(task: Task, judged: Judged, world: Planning, ports: Ports, cap: SpendingCap) -> Scorecard:
+    """Returns the scorecard of a pull request with the edit. Most of its answers are stored already."""
+    ports.on_line(f"measuring the edit on all {len(task.target.cases)} cases, as the check of a pull request will")
+    return await measured(task.target, judged.texts, task.target.cases, world, ports, cap=cap)
 
 
 def _judged(task: Task, search: Search, texts: Texts, cards: Scorecard) -> Judged:
@@ -180,4 +185,5 @@ def _judged(task: Task, search: Search, texts: Texts, cards: Scorecard) -> Judge
     p = better_p(order[0].cases, task.split.judged)
     why = refusal(order, p)
     edits = {name: text for name, text in texts.items() if text != task.texts[name]}
-    return Judged(own=own, texts=edits, card=order[0], p=p, proposed=not why, why=why)
+    failing, fixed = search.fixed(texts)
+    return Judged(own=own, failing=failing, fixed=fixed, texts=edits, card=order[0], p=p, proposed=not why, why=why)

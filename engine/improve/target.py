@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.detection.models import model_of
+from engine.improve.ports import Planning
 from engine.improve.texts import Texts, editable
-from engine.pipeline import World
 from engine.runner.experiment import Endpoint
 from schemas.config import ModelConfig
 from schemas.detection import Detection, LineageChange
@@ -34,7 +34,7 @@ class Target:
 
 
 def target_of(
-    today: Detection, pull_request: PullRequest, lineage: str, world: World, *, reflector: str | None
+    today: Detection, pull_request: PullRequest, lineage: str, world: Planning, *, reflector: str | None
 ) -> Target:
     """Returns what is to be improved. ``today`` is the commit of ``pull_request``, read alone.
 
