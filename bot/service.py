@@ -127,10 +127,10 @@ class Service:
             webhook=self._web,
         )
         if self._web:
-            from bot.site import add_hub, add_pages, hub_of
+            from bot.site import add_hub, add_pages, services_of
 
-            hub = hub_of(records, self._settings, SystemClock())
-            add_hub(app, records, self._settings, SystemClock(), hub)
+            hub, suggesting = services_of(records, self._settings, SystemClock())
+            add_hub(app, records, self._settings, SystemClock(), hub, suggesting)
             add_pages(app, records, self._settings, SystemClock(), hub)
         listener = Listener(app, self._listening)
         try:

@@ -66,11 +66,12 @@ class Opened:
     def patch(self, prompt: PromptFile, texts: Texts, change: LineageChange) -> str | None:
         """Returns the diff that puts these texts into the prompt's file; ``None`` if none is sure to."""
         from engine.detection.files import Files
-        from engine.improve.patch import patch_of
+        from engine.improve.patch import file_edit
         from engine.improve.texts import with_texts
 
         files = Files(self.repository, self.alone.head_sha)
-        return patch_of(files, prompt, with_texts(prompt, texts), change.config.template)
+        edit = file_edit(files, prompt, with_texts(prompt, texts), change.config.template)
+        return None if edit is None else edit.patch
 
     def budget(self, change: LineageChange) -> Decimal:
         """Returns the most that the run may cost."""

@@ -38,6 +38,11 @@ def lineage(repository_id: int, lineage_id: int) -> str:
     return f"{repository(repository_id)}/lineages/{lineage_id}"
 
 
+def suggestion(repository_id: int, suggestion_id: int) -> str:
+    """Returns a suggested edit."""
+    return f"{repository(repository_id)}/suggestions/{suggestion_id}"
+
+
 def with_query(address: str, query: Mapping[str, str | int | None], anchor: str = "") -> str:
     """Returns the address with those parameters that have a value."""
     given = {name: value for name, value in query.items() if value is not None}

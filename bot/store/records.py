@@ -19,6 +19,7 @@ from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.session_records import SessionRecords
+from bot.store.suggest_records import SuggestionRecords
 from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
 from bot.store.worker_slots import SlotRecords
@@ -43,6 +44,7 @@ class Records(
     SessionRecords,
     HubRecords,
     TokenRecords,
+    SuggestionRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

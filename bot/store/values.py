@@ -58,6 +58,8 @@ class RunKind(StrEnum):
     """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
+    SUGGESTION = "suggestion"
+    """A search for a better prompt, or a round of a conversation about one."""
 
 
 class RunState(StrEnum):

@@ -31,6 +31,15 @@ class Planning(Protocol):
     def scorers(self) -> CodeScorers: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Workshop:
+    """``Planning`` of a commit that was read before."""
+
+    renderer: TemplateRenderer
+    prices: PriceTable
+    scorers: CodeScorers
+
+
 def planned(pull_request: PullRequest, detection: Detection, world: Planning) -> Prepared:
     """Returns the plan of a detection; spends nothing."""
     return plan(pull_request, detection, world.renderer, world.prices, world.scorers)
