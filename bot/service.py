@@ -130,8 +130,8 @@ class Service:
             from bot.site import add_hub, add_pages, services_of
 
             hub, suggesting = services_of(records, self._settings, SystemClock())
-            add_hub(app, records, self._settings, SystemClock(), hub, suggesting)
-            add_pages(app, records, self._settings, SystemClock(), hub)
+            add_hub(app, records, self._settings, SystemClock(), hub)
+            add_pages(app, records, self._settings, SystemClock(), hub, suggesting=suggesting)
         listener = Listener(app, self._listening)
         try:
             async with asyncio.TaskGroup() as parts:

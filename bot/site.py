@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def add_pages(
-    app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService, suggesting: Suggesting
+    app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService, *, suggesting: Suggesting
 ) -> None:
     """Adds the pages, if the operator configured them."""
     if settings.site is None:
@@ -49,7 +49,7 @@ def add_pages(
         ca_bundle=settings.ca_bundle,
     )
     access = GitHubAccess(records, github, clock, site.public_url)
-    pages = Pages(records, access, facts_of(settings), clock, hub, suggesting)
+    pages = Pages(records, access, facts_of(settings), clock, hub, suggesting=suggesting)
     pages.add_to(app)
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
 

@@ -104,6 +104,7 @@ class Pages:
         facts: Facts,
         clock: Clock,
         hub: HubService | None = None,
+        *,
         suggesting: Suggesting | None = None,
     ) -> None:
         self._maker = Pagemaker(records, facts, hub, suggesting)
