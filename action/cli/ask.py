@@ -41,7 +41,7 @@ def ask(options: SuggestOptions, sentence: str, calling: CallingProcess | None =
         found = run_async(here.run(lambda ports, cap: one_round(task, here.world, ports, cap), budget))
         file.write(found.conversation)
         if found.last.texts:
-            patch = here.patch(target.prompt, {**target.texts, **found.last.texts}, target.change)
+            patch = here.patch({**target.texts, **found.last.texts}, target.change)
             found = found.model_copy(update={"patch": patch})
     _print(found, options.format)
     return Exit.PASS if found.last.card is not None and found.last.unfinished is None else Exit.ERROR

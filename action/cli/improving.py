@@ -63,14 +63,21 @@ class Opened:
     world: World
     access: Access
 
-    def patch(self, prompt: PromptFile, texts: Texts, change: LineageChange) -> str | None:
+    def patch(self, texts: Texts, change: LineageChange) -> str | None:
         """Returns the diff that puts these texts into the prompt's file; ``None`` if none is sure to."""
-        from engine.detection.files import Files
-        from engine.improve.patch import file_edit
         from engine.improve.texts import with_texts
 
+        assert change.candidate is not None
+        return self.patch_to(with_texts(change.candidate, texts), change)
+
+    def patch_to(self, edited: PromptFile, change: LineageChange) -> str | None:
+        """Returns the diff that makes the edited prompt of the committed one; ``None`` if none is sure to."""
+        from engine.detection.files import Files
+        from engine.improve.patch import file_edit
+
+        assert change.candidate is not None
         files = Files(self.repository, self.alone.head_sha)
-        edit = file_edit(files, prompt, with_texts(prompt, texts), change.config.template)
+        edit = file_edit(files, change.candidate, edited, change.config.template)
         return None if edit is None else edit.patch
 
     def budget(self, change: LineageChange) -> Decimal:

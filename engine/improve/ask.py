@@ -5,7 +5,6 @@ The gate's answer is that of a pull request with this edit, so that one makes no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.improve.asking import LONGEST, ask_request, edited_texts
@@ -13,7 +12,7 @@ from engine.improve.conversation import AskReport, Conversation, Round
 from engine.improve.judgment import is_short, of_cases
 from engine.improve.measuring import measured
 from engine.improve.ports import Planning, Ports, planned, reflected
-from engine.improve.split import clusters, split
+from engine.improve.split import cluster_numbers, split
 from engine.improve.target import Target
 from engine.improve.texts import Texts, like, problem, with_texts
 from engine.patterns.patterns import failing_patterns
@@ -25,7 +24,6 @@ from schemas.effects import Answer, CaseEffect
 from schemas.errors import BudgetExceeded, UsageError
 from schemas.ports import RenderFailure
 from schemas.scorecard import Scorecard
-from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 HALF = 0.5
@@ -140,12 +138,7 @@ def _patterns(target: Target, card: Scorecard) -> tuple[Pattern, ...]:
     effects = {effect.id: effect for effect in first.cases} if first else {}
     known = [case for case in shown if (effect := effects.get(case.id)) and _score(effect) is not None]
     failing = [n for n, case in enumerate(known) if (_score(effects[case.id]) or 0.0) < HALF]
-    return failing_patterns(known, failing, clusters=_groups(known), seed=0)
-
-
-def _groups(cases: Sequence[TestCase]) -> list[int]:
-    group = {index: number for number, of in enumerate(clusters(cases)) for index in of}
-    return [group[index] for index in range(len(cases))]
+    return failing_patterns(known, failing, clusters=cluster_numbers(known), seed=0)
 
 
 def _score(effect: CaseEffect) -> float | None:

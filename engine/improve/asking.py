@@ -6,20 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.improve.conversation import Round
-from engine.planning.plan import ArmSource, request_of
-from engine.render.encode import excerpt
+from engine.improve.reflection import asking, lost_by
 from engine.render.figures import arrow, points, share
 from engine.runner.experiment import Endpoint
 from schemas.blame import Blame
-from schemas.prompts import Dialect, Message, PromptFile, Request, Role
+from schemas.prompts import Request
 from schemas.scorecard import LineageCard
 
 LONGEST = 2_000
 """Most characters of a sentence that a person asks for."""
 MOST_ROUNDS = 8
 """Earlier rounds that the model reads, the newest ones."""
-MOST_UNIT = 600
-"""Characters of one blamed part of an edit."""
 _INSTRUCTIONS = """\
 You edit a prompt for a language model as a person asks. Below are its messages as they are now.
 
@@ -40,9 +37,7 @@ def ask_request(texts: Mapping[str, str], rounds: Sequence[Round], sentence: str
     if rounds and (patterns := rounds[-1].patterns):
         parts.append("Where the prompt as it is now fails:\n" + "".join(f"- {each.sentence}\n" for each in patterns))
     parts.append(f"Now the person asks: {sentence}")
-    message = Message(role=Role.USER, content="\n".join(parts))
-    carrier = PromptFile(path="", format="reflection", dialect=Dialect.GITHUB, messages=(message,))
-    return request_of(ArmSource(carrier, reflector.model), (message,))
+    return asking(parts, reflector)
 
 
 def edited_texts(answer: str, names: Sequence[str]) -> dict[str, str]:
@@ -84,12 +79,4 @@ def _blamed(blame: Blame) -> list[str]:
     """Returns the changed parts of the prompt that are known to break cases."""
     guilty = dict.fromkeys(unit for culprit in blame.culprits for unit in culprit.units)
     parts = [blame.units[number] for number in guilty]
-    return [
-        "This part of the change makes answers worse:\n"
-        f"<part>{_cut(part.before)}</part>\nwas replaced by\n<part>{_cut(part.after)}</part>"
-        for part in parts
-    ]
-
-
-def _cut(text: str) -> str:
-    return excerpt(text, MOST_UNIT).text
+    return [lost_by(part) for part in parts]

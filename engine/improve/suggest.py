@@ -19,6 +19,7 @@ from engine.planning.plan import ArmSource, Plan
 from engine.planning.prepared import Prepared
 from engine.render.figures import usd
 from engine.runner.budget import SpendingCap
+from schemas.blame import Unit
 from schemas.detection import Detection, LineageChange
 from schemas.errors import BudgetExceeded, ProviderError, UsageError
 from schemas.gate_config import GateMode
@@ -89,8 +90,18 @@ def prepare_search(
     return Task(target, split=parts, source=source, plan=first.plan, alone=alone, judging=judging)
 
 
-async def suggest(task: Task, world: Planning, optimizer: Optimizer, ports: Ports, cap: SpendingCap) -> SearchReport:
+async def suggest(
+    task: Task,
+    world: Planning,
+    optimizer: Optimizer,
+    ports: Ports,
+    cap: SpendingCap,
+    *,
+    lost: Sequence[Unit] = (),
+) -> SearchReport:
     """Searches and judges. Nothing costs more than ``cap`` allows, not even by one call.
+
+    ``lost`` are earlier changes of the prompt that lost shown cases.
 
     Raises ProviderError if a call has no answer, StoreError, and UsageError if no metric decides.
     """
@@ -107,6 +118,7 @@ async def suggest(task: Task, world: Planning, optimizer: Optimizer, ports: Port
         reflector=task.target.reflector,
         settings=task.change.run,
         keep=task.change.config.canaries,
+        lost=lost,
         ports=ports,
         cap=half,
     )

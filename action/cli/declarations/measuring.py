@@ -250,7 +250,12 @@ def suggest(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, run nothing.")] = False,
     output_format: Printed = ListFormat.TERMINAL,
-    budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Spend at most this.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget", metavar="USD", help="Spend at most this; 0 shows what stored answers tell, without a call."
+        ),
+    ] = None,
     yes: Yes = False,
     store: Store = None,
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_killed_search_is_resumed_and_pays_for_nothing_twice(roles, request, t
                     )
                     for role in roles
                 ]
-                started[0].until("listening", wait_s=60)
+                started[0].until("listening", wait_s=240)
                 github.hooks[:] = [(whole.app, Hook(f"{started[0].url}/webhook", SECRET, EVENTS))]
                 yield started
 
@@ -77,7 +77,7 @@ def test_a_killed_search_is_resumed_and_pays_for_nothing_twice(roles, request, t
             pull, opened = whole.scene.open_pull({"README.md": "x"})
             whole.emit("pull_request", opened)
             whole.emit("issue_comment", whole.scene.comment(pull.number, "ada", "/verdict suggest"))
-            whole.until(lambda: fake.answered >= 9, 60)
+            whole.until(lambda: fake.answered >= 9, 240)
             fake.latency_s = 120.0  # no call in flight ends by itself
             for one in processes:
                 one.process.send_signal(signal.SIGKILL)
@@ -89,10 +89,10 @@ def test_a_killed_search_is_resumed_and_pays_for_nothing_twice(roles, request, t
         assert kept.spent_usd > 0
         fake.latency_s = 0.0
         with bot():
-            whole.until(lambda: not records.suggestion(1).state.is_open, 90)
+            whole.until(lambda: not records.suggestion(1).state.is_open, 240)
             marker = "<!-- prompt-verdict-suggestion 1 "
-            whole.until(lambda: any(one.startswith(marker) for one in whole.comments), 30)
-            whole.until(lambda: not records.open_runs(), 30)
+            whole.until(lambda: any(one.startswith(marker) for one in whole.comments), 120)
+            whole.until(lambda: not records.open_runs(), 120)
         ended = records.suggestion(1)
         assert (ended.state, ended.run_id) == (SuggestionState.DONE, kept.run_id)
         # Its answers are the last word of a message, so no edit is usable: each shown case and each round is one call.
