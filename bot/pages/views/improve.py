@@ -17,6 +17,7 @@ from bot.pages.views.crumbs import of_repository
 from bot.store.page_records import Bounds
 from engine.improve.asking import LONGEST
 from engine.improve.conversation import AskReport
+from engine.improve.search_report import SearchReport
 from engine.improve.suggestion_text import headline
 from schemas.errors import HostError, PromptVerdictError, StoreError
 
@@ -66,21 +67,16 @@ def suggestion(context: Context) -> Page | None:
         said = _done(context, found, may=may)
         found = context.records.suggestion(found.id) or found
     report = report_of(found)
-    run = context.records.run(found.run_id) if found.run_id else None
     base = _address(found)
     follows = found.state.is_open and context.query.get("follow") == "1"
     edits = edits_of(report) if report is not None else {}
     values = {
         "one": found,
         "report": report,
-        "headline": headline(report) if report is not None and not isinstance(report, AskReport) else None,
-        "rounds": report.conversation.rounds if isinstance(report, AskReport) else (),
-        "judged": () if report is None or isinstance(report, AskReport) else report.judged,
-        "card": _card(report),
-        "patterns": _patterns(report),
+        **_shown(report),
         "edits": edits,
         "heading": HEADINGS[found.state],
-        "progress": run.progress if run is not None else None,
+        "progress": _progress(context, found),
         "follow": base if follows else with_query(base, {"follow": 1}),
         "follows": follows,
         "may": may,
@@ -99,16 +95,22 @@ def suggestion(context: Context) -> Page | None:
     return Page("suggestion", title, values, crumbs, refresh_s=FOLLOW_S if follows else None)
 
 
-def _card(report: Report | None) -> object:
-    if report is None:
-        return None
-    return report.last.card if isinstance(report, AskReport) else report.check
+def _shown(report: Report | None) -> dict[str, object]:
+    """Returns what the page shows of a report. A search has figures, a conversation has rounds."""
+    shown: dict[str, object] = {"headline": None, "rounds": (), "judged": (), "card": None, "patterns": ()}
+    match report:
+        case AskReport():
+            last = report.last
+            shown |= {"rounds": report.conversation.rounds, "card": last.card, "patterns": last.patterns}
+        case SearchReport():
+            shown |= {"headline": headline(report), "judged": report.judged}
+            shown |= {"card": report.check, "patterns": report.patterns}
+    return shown
 
 
-def _patterns(report: Report | None) -> object:
-    if report is None:
-        return ()
-    return report.last.patterns if isinstance(report, AskReport) else report.patterns
+def _progress(context: Context, one: Suggestion) -> str | None:
+    run = context.records.run(one.run_id) if one.run_id else None
+    return None if run is None else run.progress
 
 
 def _address(one: Suggestion) -> str:
