@@ -13,6 +13,8 @@ from schemas.pricing import Price, TokenPrices
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice
 
+    from schemas.production import ReportedUsage
+
 
 class GenaiPrices:
     """``PriceTable`` with genai-prices. ``at`` is the day of the prices (``--prices-at``); ``None``: today.
@@ -125,3 +127,19 @@ def _unknown(model: ModelConfig) -> Price:
         where="promptverdict.yaml, models",
         hint="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
     )
+
+
+def paid(used: ReportedUsage) -> Decimal | None:
+    """Returns what a request cost by the public price table, in USD; ``None`` for a model without a known price."""
+    from genai_prices import Usage, calc_price
+
+    usage = Usage(
+        input_tokens=used.input_tokens, output_tokens=used.output_tokens, cache_read_tokens=used.cached_tokens
+    )
+    # Some instrumentations name an API ("openai.chat") or a cloud instead of a provider of the table.
+    for name in (used.provider.partition(".")[0], None) if used.provider else (None,):
+        try:
+            return calc_price(usage, used.model, provider_id=name).total_price
+        except (LookupError, ValueError):
+            continue
+    return None

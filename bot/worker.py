@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.alerts.evaluation import DriftEvaluation
+from bot.alerts.publisher import AlertPublisher
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -20,6 +22,7 @@ from bot.improve.suggesting import Suggesting
 from bot.improve.suggestion_steps import SuggestionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
+from bot.production.default_settings import DefaultSettings
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
 from bot.runs.default_branch import DefaultBranch
@@ -36,18 +39,22 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
+    from bot.alerts.publisher import Channels
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
     from bot.store.suggest_values import Suggestion
-    from bot.store.values import Run
+    from bot.store.values import RepositoryRef, Run
     from bot.telemetry.metrics import Metrics
     from bot.webhooks.intents import CommandPosted
+    from schemas.host import Sha
     from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, SourceCache, Clock], Evaluation]
 
+SETTINGS_AGE = timedelta(hours=1)
+"""How old the settings of production may be where pushes were missed."""
 SOURCES = "sources"
 """The folder of cached repositories, in the data folder."""
 
@@ -92,6 +99,8 @@ class Worker:
         self._suggestions = SuggestionSteps(
             self._records, evaluation, branch, app, clock=clock, page_of=self._suggestion_page
         )
+        self._drift = DriftEvaluation(records, settings.slot)
+        self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
         execution = Execution(
             records,
@@ -119,13 +128,14 @@ class Worker:
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        followed = FollowedFile(records, self._hub, branch, app)
+        self._followed = FollowedFile(records, self._hub, branch, app)
+        self._production = DefaultSettings(records, branch, app, clock)
         handler = IntentHandler(
             records,
             self.reconciler,
             coverage,
             handle_command=self._answer,
-            follow_tags=followed.follow,
+            on_default=self._on_default,
             clock=clock,
         )
         self.delivery_processor = DeliveryProcessor(
@@ -142,6 +152,7 @@ class Worker:
             give_up=steps.give_up,
             keep_house=self._keep_house,
             move_tags=self._move_tags,
+            watch_production=self._watch_production,
             metrics=metrics,
             health=self._health,
         )
@@ -189,17 +200,40 @@ class Worker:
         )
         return await answer(command, context)
 
+    def _on_default(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
+        self._followed.follow(repo, branch, pushed)
+        self._production.pushed(repo, branch, pushed)
+
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
         await self._suggestions.start(self.run_queue)
         await self._copy.report()
 
+    async def _watch_production(self) -> None:
+        # One worker at a time reads and tells.
+        if await self._drift.evaluate(self._clock.utc()):
+            await self._alerts.publish()
+
+    def _alerts_page(self, repository_id: int) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.alerts(repository_id)
+
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+        await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
+
+
+def _channels(settings: Settings) -> Channels | None:
+    """Returns where alerts go beside issues. Raises UsageError for an address that no channel has."""
+    if not settings.alert_urls:
+        return None
+    from adapters.notices import Notices
+
+    return Notices([url.get_secret_value() for url in settings.alert_urls])
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:

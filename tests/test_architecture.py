@@ -37,6 +37,7 @@ PURE_USES = {
 
 
 BOT_ROOMS = {
+    "alerts": {"hub", "runs", "store", "telemetry"},
     "telemetry": set(),
     "store": {"blocking"},
     "webhooks": {"store", "telemetry", "settings"},
@@ -47,6 +48,7 @@ BOT_ROOMS = {
     "improve": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
     "pages": {"commands", "hub", "improve", "store", "telemetry"},
+    "production": {"hub", "runs", "store", "telemetry", "webhooks"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""

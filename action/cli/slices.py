@@ -99,7 +99,7 @@ def _suggested(
 
 def _write(root: Path, found: Suggested) -> None:
     """Writes the suggestions into the files. Raises UsageError for the first that can't be edited."""
-    from action.cli.label_file import replace_file
+    from action.cli.test_file import TestFile
     from engine.render.figures import plural
     from engine.slices.writing import with_slices
     from engine.test_edits import NoEditError
@@ -108,15 +108,13 @@ def _write(root: Path, found: Suggested) -> None:
     for one in found.suggestions:
         chosen.setdefault(one.case.path or "", {})[one.case.id] = one.slice
     for path, slices_ in chosen.items():
-        place = (root / path).resolve()
-        if not path or not place.is_relative_to(root.resolve()):
-            raise UsageError("this file can't be written", where=path, hint="write the slices by hand")
+        file = TestFile(root, path)
         try:
-            data = with_slices(path, place.read_bytes(), slices_, found.change.config.columns)
+            data = with_slices(path, file.data(), slices_, found.change.config.columns)
         except NoEditError as error:
             why = f" ({error})" if str(error) else ""
             raise UsageError(f"it can't be edited safely{why}", where=path, hint="write the slices by hand") from error
-        replace_file(place, data)
+        file.write(data)
         sys.stderr.write(f"{path}: wrote {plural(len(slices_), 'slice')}; review them with git diff\n")
 
 

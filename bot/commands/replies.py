@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.commands.patches import Patch
 from engine.render.encode import code, prose
 from engine.render.limits import COMMENT
 from engine.render.links import link
 from engine.render.patch_block import patch_block
+from engine.test_edits.patches import Patch
 
 ANSWER = "<!-- prompt-verdict-answer"
 """The start of an answer's first line, before the command's comment id. It differs from the scorecard's marker."""

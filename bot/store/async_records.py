@@ -71,6 +71,10 @@ class AsyncRecords(Threaded[Records]):
     suggestion_of_run = in_thread(Records.suggestion_of_run)
     suggestion_opened = in_thread(Records.suggestion_opened)
     suggestion_spends = in_thread(Records.suggestion_spends)
+    # alerts
+    episode_told = in_thread(Records.episode_told)
+    take_turn = in_thread(Records.take_turn)
+    untold_episodes = in_thread(Records.untold_episodes)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     forget_slot = in_thread(Records.forget_slot)

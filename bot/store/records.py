@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store.alert_records import AlertRecords
 from bot.store.audit import AuditRecords
 from bot.store.case_records import CaseRecords
 from bot.store.comments import CommentRecords
@@ -15,10 +16,12 @@ from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
 from bot.store.model_records import ModelRecords
 from bot.store.page_records import PageRecords
+from bot.store.production_records import ProductionRecords
 from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.session_records import SessionRecords
+from bot.store.staged_records import StagedRecords
 from bot.store.suggest_records import SuggestionRecords
 from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
@@ -45,6 +48,9 @@ class Records(
     HubRecords,
     TokenRecords,
     SuggestionRecords,
+    ProductionRecords,
+    AlertRecords,
+    StagedRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -61,11 +61,20 @@ class Metrics:
         self.spent = counter("spent_usd", "What providers charged, in USD")
         self.commands = counter("commands", "Commands in comments that were answered", ["command", "result"])
         """``result``: done, refused or unclear."""
+        self.spans = counter("spans", "Spans and log records of applications that were stored", ["signal"])
+        """``signal``: span or log. Those that were known are counted too."""
+        self.rejected_spans = counter("rejected_spans", "Spans that were refused: no valid id, or a wrong time")
+        self.refused_exports = counter("refused_exports", "Requests of exporters that were refused", ["status"])
         self.repairs = counter("repairs", "What the sweep repaired", ["what"])
 
     def watch(self, ledger: DeliveryCounts, clock: Clock) -> None:
         """Reads ``ledger`` at each scrape."""
         self._registry.register(_LedgerGauges(ledger, clock))
+
+    def watch_production(self, waiting: Callable[[], int]) -> None:
+        """Reads the length of the intake's queue at each scrape."""
+        gauge = Gauge("waiting_spans", "Spans that wait to be stored", namespace=NAMESPACE, registry=self._registry)
+        gauge.set_function(waiting)
 
     def text(self) -> bytes:
         """Returns everything in Prometheus' text format. Blocks."""

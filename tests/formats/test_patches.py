@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.commands.patches import NoPatch, Patch, add, protect, unified
 from engine.readers.testsets import read_test_set
+from engine.test_edits.patches import NoPatch, Patch, add, protect, unified
 
 JSONL = b"""\
 {"id": "a", "input": "one", "expected": "billing", "slices": ["typical"]}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from io import StringIO
 
 from pydantic import JsonValue
 
 from engine.detection.prompt_diff import ends_in_common
+from engine.new_cases.similar import repeated
 from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, source_of
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line, read_json
@@ -26,7 +27,7 @@ from engine.test_edits import NoEditError
 from engine.test_edits.formats import EDITORS, format_of, read_cases
 from engine.test_edits.verified import MixedLineEndsError, edited
 from schemas.errors import PromptVerdictError
-from schemas.testsets import TestCase, TestSet
+from schemas.testsets import Columns, TestCase, TestSet
 from schemas.values import Value, digest_of
 
 CONTEXT = 3
@@ -83,12 +84,23 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     )
 
 
-def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
-    """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors."""
+def add(
+    path: str,
+    data: bytes,
+    row: Mapping[str, JsonValue],
+    *,
+    columns: Columns | None = None,
+    others: Sequence[TestCase] = (),
+) -> Patch | NoPatch:
+    """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors.
+
+    A case that repeats one of the file, or one of ``others``, is refused, unless it says so with ``same_as`` or
+    ``cluster``.
+    """
     if is_promptfoo(path, data):
         return _by_hand(path)
     try:
-        before = read_cases(path, data)
+        before = read_cases(path, data, columns)
         formed = _in_their_form(row, before, _last_row(path, data))
         wanted = case_of(Source("the case", ""), formed, None, Counter()).case
     except NoEditError as error:
@@ -97,14 +109,74 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
         return NoPatch(sentence=f"The test set can't be read: {error}.")
     if any(known.id == wanted.id for known in before.cases):
         return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
-
+    known = {case.id: case for case in (*others, *before.cases)}
+    if (twin := repeated(wanted.inputs, [*known.values()])) is not None and not _on_purpose(wanted, twin.case):
+        fix = f"Change its inputs, or write `same_as={twin.case.same_as or twin.case.id}` if it repeats it on purpose."
+        return NoPatch(sentence=f"The case was not added: {twin.sentence}. {fix}")
     kind = format_of(path)
     if kind == "inline":
         formed = {**wanted.inputs, **{key: value for key, value in formed.items() if key not in ("input", "inputs")}}
     add_to, cases = EDITORS[kind].add, (*before.cases, wanted)
     return _patch(
-        path, data, wanted.id, lambda text: add_to(text, formed), cases, by_hand="write it into the file by hand"
+        path,
+        data,
+        wanted.id,
+        lambda text: add_to(text, formed),
+        cases,
+        by_hand="write it into the file by hand",
+        columns=columns,
     )
+
+
+def _on_purpose(case: TestCase, twin: TestCase) -> bool:
+    """Returns whether a case says that it belongs to another one, so that both count as one draw."""
+    return case.same_as in (twin.id, twin.same_as or twin.id) or (
+        case.cluster is not None and case.cluster == twin.cluster
+    )
+
+
+def all_added(
+    path: str,
+    data: bytes,
+    rows: Sequence[Mapping[str, JsonValue]],
+    *,
+    columns: Columns | None = None,
+    others: Sequence[TestCase] = (),
+) -> Patch | NoPatch:
+    """Returns one patch that adds all of ``rows``, or why the first that doesn't fit can't be added."""
+    content = data
+    for row in rows:
+        made = add(path, content, row, columns=columns, others=others)
+        if isinstance(made, NoPatch):
+            return made
+        content = made.content
+    return Patch(path=path, case="", text=unified(path, data.decode(), content.decode()), content=content)
+
+
+def confirm(path: str, data: bytes, names: Collection[str], columns: Columns | None = None) -> Patch | NoPatch:
+    """Returns the patch that marks the unverified cases among ``names`` as verified."""
+    if is_promptfoo(path, data):
+        return _by_hand(path)
+    try:
+        before = read_cases(path, data, columns)
+    except PromptVerdictError as error:
+        return NoPatch(sentence=f"The test set can't be read: {error}.")
+    places = [number for number, case in enumerate(before.cases) if case.id in names and not case.verified]
+    if not places:
+        return NoPatch(sentence=f"`{path}` has no such unverified case.", missing=True)
+    set_in = EDITORS[format_of(path)].set
+
+    def edit(text: str) -> str:
+        for position in places:
+            text = set_in(text, position, before.cases[position].line or 0, "verified", True)
+        return text
+
+    wanted = [
+        case.model_copy(update={"verified": True}) if number in places else case
+        for number, case in enumerate(before.cases)
+    ]
+    name = before.cases[places[0]].id
+    return _patch(path, data, name, edit, wanted, by_hand="remove the marks by hand", columns=columns)
 
 
 def _by_hand(path: str) -> NoPatch:
@@ -176,11 +248,18 @@ def _named_inputs(inputs: dict[str, JsonValue], before: TestSet) -> dict[str, Js
 
 
 def _patch(
-    path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
+    path: str,
+    data: bytes,
+    case: str,
+    edit: Callable[[str], str],
+    wanted: Sequence[TestCase],
+    *,
+    by_hand: str,
+    columns: Columns | None = None,
 ) -> Patch | NoPatch:
     """Returns the difference that ``edit`` makes, if the file then contains exactly ``wanted``."""
     try:
-        new = edited(path, data, edit, wanted)
+        new = edited(path, data, edit, wanted, columns)
     except MixedLineEndsError:
         return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     except NoEditError as error:
