@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 MOST_OPEN = 2
 """Suggestions of one repository at once. Each may cost its whole budget."""
 OFF = "suggested edits are off in this repository"
-HINT = "to switch them on, merge `suggest: {budget_usd: 5.00}` into promptverdict.yaml of the default branch"
+HINT = (
+    "to switch them on, merge `suggest: {budget_usd: 5.00}` into promptverdict.yaml of the default branch; without a "
+    "budget, `/verdict blame` and `promptverdict suggest NAME --budget 0` show what stored answers tell"
+)
 
 
 class Asked(NamedTuple):

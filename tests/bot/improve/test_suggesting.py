@@ -1,5 +1,7 @@
 """``/verdict suggest`` from the comment to the draft pull request, with everything real but GitHub and the models."""
 
+from decimal import Decimal
+
 import pytest
 
 from bot.store.suggest_values import SuggestionState
@@ -66,6 +68,18 @@ def test_nothing_found_is_an_answer_with_its_cost(github, tmp_path):
         assert "Nothing to propose for <code>triage</code>" in said
         assert "of at most $1.50" in said
         assert len(shop.repository.pulls) == 1
+    shop.whole.records.close()
+
+
+def test_the_budget_of_a_comment_is_never_exceeded_by_one_call(github, tmp_path):
+    shop = Shop(github, tmp_path / "data", Models(lab.memorizes))
+    with shop.whole.web(), shop.working():
+        pull = shop.pull()
+        for number, asked in enumerate(("0.05", "0.08"), 1):  # every call counts a tenth of a cent at least
+            shop.asks_on(pull.number, f"suggest --budget {asked}")
+            assert "Unfinished" in shop.result(number)
+        assert shop.models.cost <= Decimal("0.05") + Decimal("0.08")
+        assert max(shop.models.provider.tries.values()) == 1, "the second goes on from the stored answers"
     shop.whole.records.close()
 
 
