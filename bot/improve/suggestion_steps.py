@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.improve.past_losses import past_losses
 from bot.improve.pull_request import edit_of, opened
 from bot.improve.result_text import RESULT, comment_of, edits_of, report_of
 from bot.runs.evaluation import ImproveBudget
@@ -200,7 +201,11 @@ class SuggestionSteps:
             return await ask(task, tools.world, tools.ports, tools.cap)
         from adapters.optimizer import GepaOptimizer
 
-        return await suggest(task, tools.world, GepaOptimizer(), tools.ports, tools.cap)
+        shown = frozenset(case.id for case in task.split.shown)
+        lost = await asyncio.to_thread(
+            past_losses, self._records.blocking, repo.repository_id, suggestion.lineage, shown
+        )
+        return await suggest(task, tools.world, GepaOptimizer(), tools.ports, tools.cap, lost=lost)
 
     async def _before(self, suggestion: Suggestion) -> Conversation | None:
         """Returns the conversation that a round continues."""
