@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, paid_calls
+from action.cli.judged import JudgeOptions, named_endpoint, paid_calls
 from action.cli.test_file import TestFile, file_for_new, lineage_in
 from action.exits import Exit
 from schemas.errors import UsageError
@@ -71,15 +71,13 @@ def generate(options: GenerateOptions, calling: CallingProcess | None = None) ->
 
 def _endpoint(detection: Detection, change: LineageChange, name: str | None) -> Endpoint:
     from action.cli.check import prices
-    from engine.readers.bounded import did_you_mean
     from engine.runner.experiment import Endpoint
 
-    models = detection.config.models if detection.config else {}
-    if name is not None and name not in models:
-        raise UsageError(f"no model is named {name!r} in promptverdict.yaml", hint=did_you_mean(name, models))
-    if name is None and not change.models:
+    if name is not None:
+        return named_endpoint(detection, name)
+    if not change.models:
         raise UsageError(f"{change.name} has no model", hint="name one with --model")
-    model = change.models[0].candidate if name is None else models[name]
+    model = change.models[0].candidate
     return Endpoint(model, prices().price(model))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, paid_calls, progress
+from action.cli.judged import JudgeOptions, named_endpoint, paid_calls, progress
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -91,7 +91,7 @@ def _suggested(
         return [_free(change) for change in changes]
     from adapters.call_process.client import Caller
 
-    change, endpoint = _named(detection, changes), _endpoint(detection, options.model)
+    change, endpoint = _named(detection, changes), named_endpoint(detection, options.model)
     with closing(Caller(calling)) as caller:
         asked = _with_model(options, change, endpoint, caller)
     return [] if asked is None else [asked]
@@ -136,17 +136,6 @@ def _named(detection: Detection, changes: Sequence[LineageChange]) -> LineageCha
     if len(changes) != 1:
         raise UsageError("--model asks about one lineage", hint=f"name it: {', '.join(detection.names or ())}")
     return changes[0]
-
-
-def _endpoint(detection: Detection, name: str) -> Endpoint:
-    from action.cli.check import prices
-    from engine.readers.bounded import did_you_mean
-    from engine.runner.experiment import Endpoint
-
-    models = detection.config.models if detection.config else {}
-    if name not in models:
-        raise UsageError(f"no model is named {name!r} in promptverdict.yaml", hint=did_you_mean(name, models))
-    return Endpoint(models[name], prices().price(models[name]))
 
 
 def _free(change: LineageChange) -> Suggested:

@@ -41,6 +41,7 @@ class TestFile:
 
     def apply(self, made: Patch | NoPatch, done: str, *, write: bool) -> None:
         """Writes the edit, or prints it as a patch. Raises UsageError if there is none."""
+        from engine.render.encode import visible
         from engine.test_edits.patches import NoPatch
 
         if isinstance(made, NoPatch):
@@ -49,7 +50,8 @@ class TestFile:
             self.write(made.content)
             sys.stderr.write(f"{self.name}: {done}; review it with git diff\n")
             return
-        put(made.text)
+        # A patch must be exact for git, but a case may hold commands for the terminal.
+        put(visible(made.text, lines=True) if sys.stdout.isatty() else made.text)
         sys.stderr.write("nothing is written yet: --write changes the file, or pipe the patch into git apply\n")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bot.improve.past_losses import past_losses
 from bot.improve.pull_request import edit_of, opened
 from bot.improve.result_text import RESULT, comment_of, edits_of, report_of
-from bot.runs.evaluation import ImproveBudget
+from bot.runs.improving import ImproveBudget
 from bot.runs.noted_progress import noting
 from bot.store.async_records import AsyncRecords
 from bot.store.suggest_values import SuggestionState
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from adapters.github.proposals import ProposedPullRequest
     from bot.improve.result_text import Report
     from bot.runs.default_branch import DefaultBranch
-    from bot.runs.evaluation import Evaluation, Improving
+    from bot.runs.evaluation import Evaluation
+    from bot.runs.improving import Improving
     from bot.runs.run_queue import RunQueue
     from bot.store.suggest_values import Suggestion
     from bot.store.values import RepositoryRef, Run

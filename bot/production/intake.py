@@ -73,7 +73,7 @@ class Intake:
         self._bodies = BodyReader(LARGEST_BODY, MOST_BUFFERED, BODY_S)
         self._threads = anyio.CapacityLimiter(DECODERS)
         self._readers: OrderedDict[int, _Cached] = OrderedDict()
-        metrics.watch_production(lambda: self.queue.spans)
+        metrics.watch_production(records, clock, lambda: self.queue.spans)
 
     def add_to(self, app: FastAPI) -> None:
         """Adds the routes to ``app``."""

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 from bot.runs.experiment_models import on_models
+from bot.runs.improving import ImproveBudget, Improving
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
-from bot.store.paid_outcomes import OnPaid, PaidOutcomes
+from bot.store.paid_outcomes import PaidOutcomes
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look
 from engine.planning.prepared import plan as plan_experiments
 from engine.records.trend import with_trends
 from engine.runner.preparation import PreparedRun
+from engine.watch.alone import asks_of
+from engine.watch.fresh_answers import FreshAnswers
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.trees import Merge
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from adapters.git.remote import RemoteRepository
     from adapters.sandbox import SandboxedRenderer
     from adapters.store.committer import CommittedStore
@@ -32,9 +36,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.store.records import Records
     from bot.store.values import ExperimentRequest, Measured, RepositoryRef
-    from engine.improve.ports import Planning, Ports
     from engine.runner.access import Access
-    from engine.runner.budget import SpendingCap
     from engine.runner.preparation import Preparation
     from schemas.case_texts import CaseTexts
     from schemas.detection import Detection
@@ -56,23 +58,8 @@ class Evaluated:
     scorecard: Scorecard
     measured: tuple[Measured, ...] = ()
     """The inputs of the verdict."""
-
-
-class ImproveBudget(NamedTuple):
-    """The budget of a search. A resumed one goes on with what its earlier attempts left."""
-
-    usd: Decimal
-    spent_usd: Decimal
-    on_paid: OnPaid
-
-
-@dataclass(frozen=True)
-class Improving:
-    """What a search for a better prompt needs."""
-
-    world: Planning
-    ports: Ports
-    cap: SpendingCap
+    served: Mapping[tuple[str, str], Mapping[tuple[str, str | None], int]] = field(default_factory=dict)
+    """By lineage and model, of a run without earlier answers: answers by model and fingerprint as served."""
 
 
 class Evaluation(Protocol):
@@ -88,8 +75,13 @@ class Evaluation(Protocol):
         """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
         ...
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
-        """Plans changes that were found in another way than between two commits; spends nothing. Blocks."""
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> Preparation[Evaluated]:
+        """Plans changes that were found in another way than between two commits; spends nothing. Blocks.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -158,9 +150,14 @@ class LiveEvaluation:
 
         return self._planned(repo, pull_request, *self.sources.read(repo, read))
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
-        """Plans changes that were found in another way than between two commits; spends nothing."""
-        return self._planned(repo, pull_request, detection, ())
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> RunPreparation:
+        """Plans changes that were found in another way than between two commits; spends nothing.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
+        return replace(self._planned(repo, pull_request, detection, ()), fresh=fresh)
 
     def prepare_experiment(
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
@@ -243,6 +240,8 @@ class RunPreparation(PreparedRun):
 
     repo: RepositoryRef
     evaluation: LiveEvaluation
+    fresh: str | None = None
+    """The mark of answers that may be used. ``None``: all stored answers."""
 
     @property
     def cap_usd(self) -> Decimal:
@@ -263,9 +262,11 @@ class RunPreparation(PreparedRun):
         # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
         async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
             with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
+                store = RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock)
+                answers = FreshAnswers(store, self.fresh, asks_of(self.prepared)) if self.fresh else None
                 found = await self.run(
                     access=evaluation.access,
-                    store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
+                    store=answers or store,
                     clock=evaluation.clock,
                     report=report,
                     renderer=renderer,
@@ -273,7 +274,8 @@ class RunPreparation(PreparedRun):
                     on_texts=keep,
                 )
         measured = provenance_of(self.prepared, found.records, texts)
-        return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
+        card = await asyncio.to_thread(self._with_trends, found.scorecard, measured)
+        return Evaluated(card, measured, answers.served if answers else {})
 
     def _with_trends(self, scorecard: Scorecard, measured: Sequence[Measured]) -> Scorecard:
         """Adds the verdicts on the last merged changes."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import case, delete, func
 from sqlmodel import col, select
 
 from bot.store.hub_tables import ReadTokens
@@ -21,6 +21,7 @@ from bot.store.production_values import (
     HourFigures,
     HourKey,
     LineageSettings,
+    PromptTotals,
     StoredSpan,
     StoredTrace,
     Written,
@@ -109,6 +110,30 @@ class ProductionRecords:
                 )
                 found += [(row.repository_id, _hour(row)) for row in session.exec(of)]
             return found
+
+    def prompt_totals(self, since: datetime) -> list[PromptTotals]:
+        """Returns the sums of every prompt of every repository since a full hour, the most used first."""
+        table = ProductionHours
+        deferred, failed = (case((of != "", table.calls), else_=0) for of in (col(table.deferred), col(table.error)))
+        sums = (col(table.calls), deferred, failed, col(table.cost_usd), col(table.latency_ms))
+        keys = (col(table.repository_id), col(table.lineage), col(table.decision))
+        of = select(*keys, *(func.sum(one) for one in sums)).where(col(table.hour) >= since).group_by(*keys)
+        found: dict[tuple[int, str], PromptTotals] = {}
+        with self._database.reading() as session:
+            for repository_id, lineage, decision, calls, later, errors, cost, latency_ms in session.execute(of):
+                before = found.get((repository_id, lineage))
+                decisions = {**(before.decisions if before else {}), **({decision: int(calls)} if decision else {})}
+                found[repository_id, lineage] = PromptTotals(
+                    repository_id,
+                    lineage,
+                    int(calls) + (before.calls if before else 0),
+                    int(later) + (before.deferred if before else 0),
+                    int(errors) + (before.errors if before else 0),
+                    cost + (before.cost_usd if before else 0),
+                    float(latency_ms) / 1_000 + (before.latency_s if before else 0.0),
+                    decisions,
+                )
+        return sorted((one for one in found.values() if one.calls), key=lambda one: -one.calls)
 
     def production_lineages(self, repository_id: int) -> list[str]:
         """Returns the prompts that production has reported, by name."""

@@ -81,7 +81,10 @@ class ProductionHours(Table, table=True):
     """The figures of an hour, by all that a page or a statistic tells apart. Written with the spans they count."""
 
     __tablename__ = "production_hours"
-    __table_args__ = (Index("ix_production_hours_repository_id_hour", "repository_id", "hour"),)
+    __table_args__ = (
+        Index("ix_production_hours_repository_id_hour", "repository_id", "hour"),
+        Index("ix_production_hours_hour", "hour"),
+    )
     repository_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
     lineage: str = Field(sa_type=Words, primary_key=True)
     """Empty for calls that are tied to no prompt. So are the next columns for what a call doesn't say."""

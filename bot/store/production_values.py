@@ -79,6 +79,20 @@ class HourFigures(NamedTuple):
     figures: Figures
 
 
+class PromptTotals(NamedTuple):
+    """Sums of one prompt over a time."""
+
+    repository_id: int
+    lineage: str
+    calls: int
+    deferred: int
+    errors: int
+    cost_usd: Decimal
+    latency_s: float
+    """Sum."""
+    decisions: dict[str, int]
+
+
 class StoredSpan(Value):
     """A span, with its content where that was sampled and has not expired."""
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 MARGIN = 0.05
 """Room above and below the values, as a share of their range."""
@@ -123,19 +124,19 @@ class Trend:
 
     points: tuple[tuple[float, float], ...]
     segments: tuple[tuple[float, float, float, float], ...]
-    top: float
+    top: float | Decimal
     """The value at the frame's top."""
 
 
-def trend(values: Sequence[float | None]) -> Trend | None:
+def trend(values: Sequence[float | Decimal | None]) -> Trend | None:
     """Returns the line of values, in percent of the frame. ``None`` without a value."""
     known = [value for value in values if value is not None]
     if not known:
         return None
-    top = max(known) or 1.0
+    top = max(known) or 1
     step = 100 / len(values)
     places = [
-        None if value is None else (round((number + 0.5) * step, 3), round((1 - value / top) * 100, 3))
+        None if value is None else (round((number + 0.5) * step, 3), round((1 - float(value) / float(top)) * 100, 3))
         for number, value in enumerate(values)
     ]
     pairs = itertools.pairwise(places)

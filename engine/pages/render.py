@@ -45,7 +45,6 @@ def stylesheet_name() -> str:
 def _environment() -> Environment:
     made = page_environment("engine.pages")
     made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA]}
-    made.filters["float_or_none"] = lambda number: None if number is None else float(number)
     plots = {"radar": radar, "score_line": score_line, "stacked": stacked, "trend": trend, "day_mark": day_mark}
     made.globals |= {**plots, "STYLE": stylesheet_name()}
     return made

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 THRESHOLD = 90.0
@@ -67,6 +68,7 @@ def most_similar(text: str, texts: Sequence[str]) -> tuple[int, float] | None:
     return None if found is None else (found[2], found[1])
 
 
+@lru_cache(maxsize=32_768)
 def _compared(text: str) -> str:
     return normalised(text[: 2 * MAX_LETTERS])[:MAX_LETTERS]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -15,7 +15,7 @@ from engine.proposals.answers import JudgedAnswer
 from engine.readers.bounded import shown
 from schemas.check_config import Between, Check
 
-MOST_PHRASES = 200
+MOST_PHRASES = 60
 """Phrases of each kind that are tried."""
 WORDS = 3
 """Most words of a phrase."""
@@ -145,24 +145,38 @@ def _edges(good: Sequence[JudgedAnswer]) -> Iterator[Check]:
 
 def _phrases(good: Sequence[JudgedAnswer], bad: Sequence[JudgedAnswer]) -> Iterator[Check]:
     """Yields phrases that bad answers have and good ones lack, then those of all good answers that bad ones lack."""
-    in_good = Counter(phrase for one in good for phrase in _phrases_in(one.text))
-    in_bad = Counter(phrase for one in bad for phrase in _phrases_in(one.text))
-    excess = {
-        phrase: count / len(bad) - in_good[phrase] / len(good) for phrase, count in in_bad.items() if count >= FEWEST
-    }
-    for phrase in _largest(excess):
+    in_good, in_bad = _places(good), _places(bad)
+    nowhere = frozenset[int]()
+    often = {phrase: places for phrase, places in in_bad.items() if len(places) >= FEWEST}
+    for phrase in _telling(often, len(bad), {phrase: in_good.get(phrase, nowhere) for phrase in often}, len(good)):
         yield Check(name=f"no “{shown(phrase, 60)}”", not_contains=phrase)
-    lack = {
-        phrase: count / len(good) - in_bad[phrase] / len(bad) for phrase, count in in_good.items() if count == len(good)
-    }
-    for phrase in _largest(lack):
+    always = {phrase: places for phrase, places in in_good.items() if len(places) == len(good)}
+    for phrase in _telling(always, len(good), {phrase: in_bad.get(phrase, nowhere) for phrase in always}, len(bad)):
         yield Check(name=f"has “{shown(phrase, 60)}”", contains=phrase)
 
 
-def _largest(differences: dict[str, float]) -> list[str]:
-    """Returns the phrases that differ most. Of equal ones, the longest: it says most clearly what is meant."""
-    told = [phrase for phrase, difference in differences.items() if difference > 0]
-    return sorted(told, key=lambda phrase: (-differences[phrase], -len(phrase), phrase))[:MOST_PHRASES]
+def _places(answers: Sequence[JudgedAnswer]) -> dict[str, frozenset[int]]:
+    """Returns by phrase which answers have it."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for number, one in enumerate(answers):
+        for phrase in _phrases_in(one.text):
+            found[phrase].add(number)
+    return {phrase: frozenset(places) for phrase, places in found.items()}
+
+
+def _telling(
+    held: Mapping[str, frozenset[int]], of: int, others: Mapping[str, frozenset[int]], of_others: int
+) -> list[str]:
+    """Returns the phrases whose shares among ``held`` and ``others`` differ most.
+
+    Of those in the same answers only the longest: it says most clearly what is meant.
+    """
+    excess = {phrase: len(places) / of - len(others[phrase]) / of_others for phrase, places in held.items()}
+    order = sorted((phrase for phrase in excess if excess[phrase] > 0), key=lambda one: (-excess[one], -len(one), one))
+    first: dict[tuple[frozenset[int], frozenset[int]], str] = {}
+    for phrase in order:
+        first.setdefault((held[phrase], others[phrase]), phrase)
+    return list(first.values())[:MOST_PHRASES]
 
 
 def _phrases_in(text: str) -> set[str]:

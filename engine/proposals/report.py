@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from engine.proposals.answers import JudgedAnswer
 from engine.proposals.checks import FEWEST, Caught, ProposedCheck
+from engine.proposals.dimensions import DimensionSearch
 from engine.readers.bounded import shown
 from engine.render.figures import plural
 from engine.test_edits.config_text import check_lines, written
@@ -26,6 +27,8 @@ class Proposals:
     answers: Sequence[JudgedAnswer]
     checks: Sequence[ProposedCheck]
     cases: Sequence[dict[str, JsonValue]]
+    dimensions: DimensionSearch | None = None
+    """``None``: no model was asked."""
 
     @property
     def enough(self) -> bool:
@@ -52,8 +55,20 @@ def lines_of(found: Proposals) -> Iterator[str]:
     for one in found.checks:
         yield f"  {check_lines([one.check])[0]}"
         yield f"      {_sentence(one.found)}"
+    if found.dimensions is not None:
+        yield from _dimensions(found.dimensions)
     for row in found.cases:
         yield f"  a case from the badly graded answer {shown(str(row['id']), 60)}, whose input no case has"
+
+
+def _dimensions(search: DimensionSearch) -> Iterator[str]:
+    for one in search.kept:
+        yield f"  the dimension {shown(one.name, 64)}: {shown(' '.join(one.dimension.description.split()), 200)}"
+        yield f"      with at most 2 of 5 it {_sentence(one.found)}"
+    if search.stopped is None and not search.kept:
+        yield f"  no dimension tells them apart; {search.tried} tried"
+    if search.ungraded:
+        yield f"  the judge could not grade {plural(search.ungraded, 'answer')}"
 
 
 def _sentence(found: Caught) -> str:
@@ -71,6 +86,10 @@ def document_of(found: Proposals) -> dict[str, JsonValue]:
         "bad": sum(one.fails for one in found.answers),
         "checks": [{"check": written(one.check), **_measured(one.found)} for one in found.checks],
         "cases": [*found.cases],
+        "dimensions": [
+            {"name": one.name, **one.dimension.model_dump(mode="json", exclude_defaults=True), **_measured(one.found)}
+            for one in (found.dimensions.kept if found.dimensions else ())
+        ],
     }
 
 

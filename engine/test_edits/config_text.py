@@ -1,4 +1,4 @@
-"""Adds checks to a lineage of promptverdict.yaml. Comments and everything else stay as they are."""
+"""Adds checks to a lineage of promptverdict.yaml, and dimensions to a rubric. Everything else stays as it is."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from engine.readers.config import read_config
+from engine.readers.rubrics import read_rubric
 from engine.test_edits import NoEditError
 from engine.test_edits.yaml_text import flow, last_line, scalar
 from schemas.check_config import Check
 from schemas.errors import PromptVerdictError
+from schemas.rubrics import Dimension
 
 if TYPE_CHECKING:
     from yaml.nodes import MappingNode, Node
@@ -49,6 +51,32 @@ def with_checks(path: str, data: bytes, lineage: str, checks: Sequence[Check]) -
     if after != before.model_copy(update={"lineages": {**before.lineages, lineage: wanted}}):
         raise NoEditError("")
     return new.encode()
+
+
+def with_dimensions(path: str, data: bytes, new: Mapping[str, Dimension]) -> bytes:
+    """Returns the rubric with more dimensions, after those that it has. Raises NoEditError as ``with_checks`` does."""
+    before, text = read_rubric(path, data), data.decode()
+    if "\r" in text:
+        raise NoEditError("its lines can't be edited safely")
+    node = _value(_root(text), "dimensions")
+    lines = text.split("\n")
+    at, column = last_line(node, lines), node.value[0][0].start_mark.column
+    added = [" " * column + line for name, one in new.items() for line in dimension_lines(name, one)]
+    edited = "\n".join([*lines[: at + 1], *added, *(lines[at + 1 :] or [""])]).encode()
+    try:
+        after = read_rubric(path, edited)
+    except PromptVerdictError as error:
+        raise NoEditError("") from error
+    if after != before.model_copy(update={"dimensions": {**before.dimensions, **new}}):
+        raise NoEditError("")
+    return edited
+
+
+def dimension_lines(name: str, dimension: Dimension) -> list[str]:
+    """Returns a dimension as a rubric writes it."""
+    anchors = [f"    {grade}: {scalar(text)}" for grade, text in sorted(dimension.anchors.items(), reverse=True)]
+    described = f"  description: {scalar(dimension.description)}"
+    return [f"{scalar(name)}:", described, *(["  anchors:", *anchors] if anchors else [])]
 
 
 def _edited(text: str, lineage: str, checks: Sequence[Check]) -> list[str]:

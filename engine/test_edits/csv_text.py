@@ -15,7 +15,7 @@ from engine.test_edits import NoEditError
 
 _CELL = re.compile(r'(?:"(?:[^"]|"")*+"|(?!")[^,\n]*+)(?=[,\n]|\Z)')
 _LISTS = ("slice", "slices", "tags")
-_ADDED = ("slice", "slices", "source", "verified", "same_as")
+_ADDED = ("id", "slice", "slices", "source", "verified", "same_as")
 """Keys for which a new row may bring a column: the other rows leave it empty."""
 _TWINS = {"slice": "slices", "slices": "slice", "rubric": "rubric_notes", "rubric_notes": "rubric"}
 

@@ -89,6 +89,7 @@ def production(context: Context) -> Page | None:
             alert_row(context, one, repo.full_name) for one in context.records.alerts(at) if one.lineage == name
         ],
         "calls": context.records.recent_calls(at, name, limit=CALLS),
+        "new_case": None if lineage_id is None else f"{addresses.lineage(at, lineage_id)}/new-case",
         "content": settings if settings is not None and settings.content_share else None,
     }
     return Page("production", f"{name}: production", values, crumbs)

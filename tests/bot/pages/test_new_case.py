@@ -55,6 +55,16 @@ def added(web):
     return pull, web.repository.git.git("show", f"{pull.head_sha}:{web.path}")
 
 
+def last_case(web, after):
+    """The newest case of the file. Everything before it is as it was, but for a column that CSV needs."""
+    if web.path.endswith("csv"):
+        *_, new = csv.DictReader(io.StringIO(after))
+        return new["ticket"], new["expected"], new["slice"], new["source"]
+    assert after.startswith(web.text)
+    *_, new = yaml.safe_load(after) if web.path.endswith("yaml") else map(json.loads, after.splitlines())
+    return new["input"]["ticket"], new["expected"], new["slice"], new["source"]
+
+
 @pytest.mark.parametrize("form", FORMATS, indirect=True)
 def test_a_pasted_input_becomes_a_pull_request_in_the_sets_own_format(web, form):
     wes = web.signed_in("wes")
@@ -65,19 +75,7 @@ def test_a_pasted_input_becomes_a_pull_request_in_the_sets_own_format(web, form)
     pull, after = added(web)
     assert (pull.author, pull.base_ref) == ("wes", "main")
     assert pull.title.startswith("Add case case-")
-    if web.path.endswith("csv"):
-        *_, new = csv.DictReader(io.StringIO(after))
-        assert (new["ticket"], new["expected"], new["slice"], new["source"]) == (
-            MASKED,
-            "refunds",
-            "edge",
-            "production",
-        )
-    else:
-        *_, new = yaml.safe_load(after) if web.path.endswith("yaml") else map(json.loads, after.splitlines())
-        assert after.startswith(web.text)
-        assert new["input"] == {"ticket": MASKED}
-        assert (new["expected"], new["slice"], new["source"]) == ("refunds", "edge", "production")
+    assert last_case(web, after) == (MASKED, "refunds", "edge", "production")
 
 
 def test_a_near_duplicate_is_refused_with_the_case_it_repeats(web, form):
@@ -107,6 +105,7 @@ def span(trace, content):
     return [facts], {facts.key: (content, NOW.date() + timedelta(days=9))}
 
 
+@pytest.mark.parametrize("form", FORMATS, indirect=True)
 def test_a_trace_fills_in_the_form_and_stays_in_its_repository(web, staged, form):
     said = "Ring me: +49 171 2345678. Why was nothing <b>refunded</b>?"
     system = ContentMessage(role="system", text="You sort tickets.")
@@ -121,13 +120,11 @@ def test_a_trace_fills_in_the_form_and_stays_in_its_repository(web, staged, form
     assert "2345678" not in shown
     for other in ("b" * 32, "c" * 32, "../x", "'" * 32):
         assert "Ring me" not in wes.get(form, params={"trace": other}).text
-    answer = wes.post(
-        f"{form}?trace={'a' * 32}", data={"input.ticket": said, "expected": "refunds", "open": "1"}, headers=FROM_US
-    )
+    filled = {"input.ticket": said, "expected": "refunds", "slices": "edge", "open": "1"}
+    answer = wes.post(f"{form}?trace={'a' * 32}", data=filled, headers=FROM_US)
     assert "Your pull request is open" in answer.text
-    assert json.loads(added(web)[1].splitlines()[-1])["input"] == {
-        "ticket": "Ring me: +1 202 555 0100. Why was nothing <b>refunded</b>?"
-    }
+    masked = "Ring me: +1 202 555 0100. Why was nothing <b>refunded</b>?"
+    assert last_case(web, added(web)[1]) == (masked, "refunds", "edge", "production")
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,15 @@ def test_old_days_go_as_a_whole_and_figures_stay(records):
     assert [records.production_trace(70, f"{n:032x}") is not None for n in (1, 2, 3)] == [True, True, False]
     days = {"since": (now - timedelta(days=60)).date(), "until": now.date()}
     assert sum(one.figures.calls for one in records.hour_figures(70, **days)) == 3
+
+
+def test_the_figures_are_metrics_of_bounded_number(town):
+    spans = [
+        facts(n, trace=n + 1).model_copy(update={"lineage": "triage", "decision": f"d{n % 30}"}) for n in range(60)
+    ]
+    town.records.write_spans(70, spans)
+    text = town.metrics.text().decode()
+    assert 'promptverdict_production_calls{prompt="triage",repository="70"} 60.0' in text
+    assert len([line for line in text.splitlines() if line.startswith("promptverdict_production_decisions{")]) == 21
+    assert 'decision="(other)",prompt="triage",repository="70"} 20.0' in text
+    assert "promptverdict_waiting_spans 0.0" in text

@@ -47,6 +47,7 @@ def upgrade() -> None:
         key=("repository_id", "lineage", "hour", "digest", "model", "decision", "deferred", "error"),
     )  # fmt: skip
     op.create_index("ix_production_hours_repository_id_hour", "production_hours", ["repository_id", "hour"])
+    op.create_index("ix_production_hours_hour", "production_hours", ["hour"])
     _table(
         "production_contents",
         _bytes("trace_id"), _bytes("span_id"), sa.Column("part", BIG, autoincrement=False, nullable=False),
