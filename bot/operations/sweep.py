@@ -188,7 +188,7 @@ class Sweep:
             await self._run_queue.enqueue(run.id)
 
     async def tags(self) -> None:
-        """Starts promotions that were asked for in comments, on pages or over the API, and tells GitHub about moves."""
+        """Starts promotions and suggestions that were asked for, and tells GitHub about moves."""
         await self._move_tags()
 
     async def production(self) -> None:

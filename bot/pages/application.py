@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.store.records import Records
     from schemas.ports import Clock
@@ -97,9 +98,16 @@ class Pages:
     """The pages of one site."""
 
     def __init__(
-        self, records: Records, access: Access, facts: Facts, clock: Clock, hub: HubService | None = None
+        self,
+        records: Records,
+        access: Access,
+        facts: Facts,
+        clock: Clock,
+        hub: HubService | None = None,
+        *,
+        suggesting: Suggesting | None = None,
     ) -> None:
-        self._maker = Pagemaker(records, facts, hub)
+        self._maker = Pagemaker(records, facts, hub, suggesting)
         self._access = access
         self._clock = clock
         self.headers = dict(HEADERS)

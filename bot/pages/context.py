@@ -12,6 +12,7 @@ from bot.store.page_records import Bounds
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
@@ -64,6 +65,8 @@ class Context:
     form: Mapping[str, str] = field(default_factory=dict)
     hub: HubService | None = None
     """Moves tags; ``None`` where the pages are read-only."""
+    suggesting: Suggesting | None = None
+    """Takes requests for suggested edits; ``None`` likewise."""
 
     @property
     def repository(self) -> RepositoryRef:

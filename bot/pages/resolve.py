@@ -11,6 +11,7 @@ from bot.pages.context import LARGEST, Context, Facts, Page
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.pages.routes import PageRoute
     from bot.store.records import Records
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 class Pagemaker:
     """Makes pages from the records."""
 
-    def __init__(self, records: Records, facts: Facts, hub: HubService | None = None) -> None:
+    def __init__(
+        self, records: Records, facts: Facts, hub: HubService | None = None, suggesting: Suggesting | None = None
+    ) -> None:
         self._records = records
         self._facts = facts
         self._hub = hub
+        self._suggesting = suggesting
 
     def page(
         self,
@@ -50,4 +54,8 @@ class Pagemaker:
             repo = self._records.repository_by_id(path["repository"]) or repo
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
         given = {**query, **words}
-        return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub))
+        return route.view(
+            Context(
+                self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub, self._suggesting
+            )
+        )

@@ -11,6 +11,7 @@ from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
+from bot.pages.views.improve import improve, suggestion
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
 from bot.pages.views.new_case import new_case
@@ -62,5 +63,7 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/improve", improve, role=Role.WRITE, form=True),
+    PageRoute(f"{REPOSITORY}/suggestions/{{suggestion:int}}", suggestion, form=True),
     PageRoute(f"{LINEAGE}/production", production),
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from bot.runs.experiment_models import on_models
+from bot.runs.improving import ImproveBudget, Improving
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
+from bot.store.paid_outcomes import PaidOutcomes
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look
@@ -84,6 +86,10 @@ class Evaluation(Protocol):
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base; ``None`` if any may. Blocks."""
+        ...
+
+    def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AbstractAsyncContextManager[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
         ...
 
     @property
@@ -176,6 +182,26 @@ class LiveEvaluation:
         with closing(_renderer(pull_request.trust)) as renderer:
             prepared = plan_experiments(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+
+    @asynccontextmanager
+    async def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AsyncIterator[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
+        from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
+        from engine.improve.ports import Ports, Workshop
+        from engine.runner.budget import SpendingCap
+
+        scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
+        own = RepositoryOutcomes(self.store, self.records, repo, self.clock)
+        async with self.spending_caps.open(repo.repository_id) as outer:
+            # The repository's own commit, asked for by a person with write access.
+            with closing(_renderer(Trust.SAME_REPOSITORY)) as renderer:
+                cap = SpendingCap(budget.usd, within=outer, where="suggest.budget_usd")
+                cap.spent = budget.spent_usd
+                store = PaidOutcomes(own, budget.on_paid)
+                ports = Ports(self.access, store, self.clock, renderer)
+                world = Workshop(renderer, GenaiPrices(at_least_listed=True), scorers)
+                yield Improving(world, ports, cap)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.

@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bot.runs.experiment_models import with_figures
+from bot.runs.noted_progress import noting
 from bot.store.async_records import AsyncRecords
 from bot.store.values import RunState
 from bot.telemetry.logs import logger
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from bot.store.values import ExperimentRequest, Run
     from schemas.ports import Clock
     from schemas.scorecard import Scorecard
-
-PROGRESS_S = 2.0
-"""Seconds between two notes of progress. A page reads them."""
 
 log = logger("experiments")
 
@@ -75,25 +73,8 @@ class ExperimentSteps:
         )  # fmt: skip
         preparation = await asyncio.to_thread(self._evaluation.prepare_experiment, run.repo, pull_request, request)
         await self._records.digest(run.id, run.head_sha, preparation.content_digest)
-        line = ""
-
-        def report(newest: str) -> None:
-            nonlocal line
-            line = newest
-
-        async def show() -> None:
-            shown = ""
-            while True:
-                await self._clock.sleep(PROGRESS_S)
-                if line != shown:
-                    shown = line
-                    await self._records.note_progress(run.id, shown)
-
-        showing = asyncio.create_task(show())
-        try:
+        async with noting(self._records, self._clock, run.id) as report:
             evaluated = await preparation.measure(report)
-        finally:
-            showing.cancel()
         records = {one.model: one.record for one in evaluated.measured if one.record is not None}
         cards = tuple(
             with_figures(card, records[card.model]) if card.model in records else card

@@ -63,6 +63,15 @@ class AsyncRecords(Threaded[Records]):
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
     unreported_moves = in_thread(Records.unreported_moves)
+    # suggested edits
+    end_suggestion = in_thread(Records.end_suggestion)
+    open_suggestions = in_thread(Records.open_suggestions)
+    start_suggestion = in_thread(Records.start_suggestion)
+    suggestion = in_thread(Records.suggestion)
+    suggestion_is_open = in_thread(Records.suggestion_is_open)
+    suggestion_of_run = in_thread(Records.suggestion_of_run)
+    suggestion_opened = in_thread(Records.suggestion_opened)
+    suggestion_spends = in_thread(Records.suggestion_spends)
     # alerts
     episode_told = in_thread(Records.episode_told)
     due_watches = in_thread(Records.due_watches)

@@ -22,6 +22,7 @@ from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.session_records import SessionRecords
 from bot.store.staged_records import StagedRecords
+from bot.store.suggest_records import SuggestionRecords
 from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
 from bot.store.watch_records import WatchRecords
@@ -47,6 +48,7 @@ class Records(
     SessionRecords,
     HubRecords,
     TokenRecords,
+    SuggestionRecords,
     ProductionRecords,
     AlertRecords,
     StagedRecords,

@@ -11,6 +11,7 @@ from sqlmodel import col, or_, select
 
 from bot.store.deliveries import WAITING
 from bot.store.production_writing import delete_production
+from bot.store.suggest_tables import Suggestions
 from bot.store.tables import (
     CaseDocuments,
     CaseResults,
@@ -135,6 +136,8 @@ class RetentionRecords:
                 )
                 unused = (col(table.first_seen_at) < before, ~used.exists())
                 deleted += session.exec(delete(table).where(*unused)).rowcount
+            of = (col(Suggestions.asked_at) < before, col(Suggestions.report).is_not(None))
+            deleted += session.exec(update(Suggestions).where(*of).values(report=None)).rowcount
             gone = select(Installations.id).where(col(Installations.removed_at).is_not(None))
             # Events may arrive after the removal that they belong to.
             late = (col(Deliveries.installation_id).in_(gone), col(Deliveries.body).is_not(None))

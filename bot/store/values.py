@@ -60,6 +60,8 @@ class RunKind(StrEnum):
     """The production version again, compared with its stored answers."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
+    SUGGESTION = "suggestion"
+    """A search for a better prompt, or a round of a conversation about one."""
 
 
 class RunState(StrEnum):

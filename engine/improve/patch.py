@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from engine.readers.guess import without_question
 from engine.readers.prompts.registry import read_prompt
@@ -12,8 +13,23 @@ from schemas.errors import SourceError
 from schemas.prompts import Dialect, PromptFile
 
 
-def patch_of(files: Mapping[str, bytes], before: PromptFile, after: PromptFile, template: Dialect | None) -> str | None:
-    """Returns the unified diff that makes ``after`` of ``before``; ``None`` if no edit of the file is sure to.
+class FileEdit(NamedTuple):
+    """A file of a prompt, before and after an edit."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+    @property
+    def patch(self) -> str:
+        """The difference as ``git apply`` reads it."""
+        return unified(self.path, self.before.decode(), self.after.decode())
+
+
+def file_edit(
+    files: Mapping[str, bytes], before: PromptFile, after: PromptFile, template: Dialect | None
+) -> FileEdit | None:
+    """Returns the file that makes ``after`` of ``before``; ``None`` if no edit of the file is sure to.
 
     ``files`` holds the contents of the tree by path. Code and keys of documents are left to a person.
     """
@@ -37,7 +53,7 @@ def patch_of(files: Mapping[str, bytes], before: PromptFile, after: PromptFile, 
         return None
     if without_question(read).messages != without_question(after).messages:
         return None
-    return unified(path, old, new)
+    return FileEdit(path, old.encode(), new.encode())
 
 
 class _Overlay(Mapping[str, bytes]):
