@@ -83,6 +83,7 @@ def facts_of(settings: Settings) -> Facts:
     rows = (
         ("Cap of a run", usd(caps.run), _source(names.RUN_USD, caps.run)),
         ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
+        ("Cap of a person and day, for runs on pages", usd(caps.person), _source(names.PERSON_USD, caps.person)),
         ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
         ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
         ("Pull requests measured at once", str(settings.concurrency), _source(names.RUNS, settings.concurrency)),
@@ -91,6 +92,7 @@ def facts_of(settings: Settings) -> Facts:
         settings.server_url,
         run_usd=caps.run,
         repository_usd=caps.repository,
+        person_usd=caps.person,
         day_usd=caps.day,
         public_url=settings.site.public_url if settings.site else None,
         rows=rows,

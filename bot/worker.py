@@ -101,6 +101,7 @@ class Worker:
                 RunKind.PULL_REQUEST: execution,
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
+                RunKind.PLAYGROUND: execution,
                 RunKind.PROMOTION: self._promotions,
             },
         )

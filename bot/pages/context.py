@@ -42,6 +42,7 @@ class Facts:
     run_usd: Decimal | None = None
     """The operator's caps."""
     repository_usd: Decimal | None = None
+    person_usd: Decimal | None = None
     day_usd: Decimal | None = None
     public_url: str | None = None
     """This site, for links from GitHub; ``None`` for a local one."""

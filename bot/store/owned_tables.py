@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store.asked_tables import AskedAnswers, AskedRuns, Drafts
 from bot.store.hub_tables import HubVersions, MoveDeployments, Promotions, ReadTokens, TagMoves
 from bot.store.tables import (
     AuditReasons,
@@ -22,7 +23,8 @@ from bot.store.tables import (
 )
 
 CONTENT: tuple[type[Table], ...] = (
-    CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
+    AskedAnswers, AskedRuns, Drafts, CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions,
+    TestSetSnapshots, Lineages, Verdicts, Runs,
     Comments, Commands, Outcomes, MoveDeployments, Promotions, ReadTokens, Repositories, AuditReasons, TagMoves,
     HubVersions,
 )  # fmt: skip

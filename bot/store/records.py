@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store.asked_records import AskedRecords
 from bot.store.audit import AuditRecords
 from bot.store.case_records import CaseRecords
 from bot.store.comments import CommentRecords
@@ -43,6 +44,7 @@ class Records(
     SessionRecords,
     HubRecords,
     TokenRecords,
+    AskedRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

@@ -21,44 +21,44 @@ def with_model(path: str, data: bytes, lineage: str, model: str) -> bytes:
     before = read_config(path, data)
     own = before.lineages[lineage].model_copy(update={"model": model})
     wanted = before.model_copy(update={"lineages": {**before.lineages, lineage: own}})
-    return _verified(path, data, wanted, ["lineages", lineage], "model", model)
+    return _verified(path, data, wanted, ["lineages", lineage], {"model": model})
 
 
-def with_parameter(path: str, data: bytes, lineage: str, model: str, name: str, value: float | None) -> bytes:
-    """Returns the configuration with another parameter of a model that only this prompt uses.
+def with_parameter(path: str, data: bytes, lineage: str, model: str, given: tuple[str, float | None]) -> bytes:
+    """Returns the configuration with another parameter, by our name, of a model that only this prompt uses.
 
     Raises NotEditableError, also for a model that other prompts use too.
     """
+    name, value = given
     before = read_config(path, data)
     if model not in before.models:
         raise NotEditableError(f"{path} doesn't list the model {model}")
-    others = [
-        other for other, one in before.lineages.items() if other != lineage and _may_use(before, one.model, model)
-    ]
+    others = [other for other, one in before.lineages.items() if other != lineage and _may_use(one.model, model)]
     if others:
         raise NotEditableError(
             f"the prompt's file has no place for {name}, and other prompts use the model {model} too"
         )
     old = before.models[model]
-    given = old.parameters.model_dump(exclude_unset=True, exclude={name}) | ({} if value is None else {name: value})
+    others_set = old.parameters.model_dump(exclude_unset=True, exclude={name})
     try:
-        parameters = Parameters.model_validate(given)
+        parameters = Parameters.model_validate(others_set | ({} if value is None else {name: value}))
     except ValueError:
         raise NotEditableError(f"{name} can't be {value}") from None
     own = old.model_copy(update={"parameters": parameters})
     wanted = before.model_copy(update={"models": {**before.models, model: own}})
     if old.parameters.model_fields_set:
-        return _verified(path, data, wanted, ["models", model, "parameters"], name, value)
-    return _verified(path, data, wanted, ["models", model], "parameters", {name: value})
+        return _verified(path, data, wanted, ["models", model, "parameters"], {name: value})
+    return _verified(path, data, wanted, ["models", model], {"parameters": {name: value}})
 
 
-def _may_use(config: Config, names: str | tuple[str, ...] | None, model: str) -> bool:
+def _may_use(names: str | tuple[str, ...] | None, model: str) -> bool:
     """Returns whether a prompt may run on the model. One that names none may, by its file or by the default."""
     return names is None or model in ((names,) if isinstance(names, str) else names)
 
 
-def _verified(path: str, data: bytes, wanted: Config, at: list[str], key: str, value: JsonValue) -> bytes:
-    """Returns the configuration with a value, if it then reads as exactly ``wanted``."""
+def _verified(path: str, data: bytes, wanted: Config, at: list[str], put: dict[str, JsonValue]) -> bytes:
+    """Returns the configuration with one value, if it then reads as exactly ``wanted``."""
+    ((key, value),) = put.items()
 
     def candidates(text: str) -> list[str]:
         if value is None:

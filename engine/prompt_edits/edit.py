@@ -24,23 +24,11 @@ from engine.test_edits.verified import rewritten
 from schemas.errors import PromptVerdictError
 from schemas.prompts import Dialect, PromptFile
 from schemas.references import Reference
-from schemas.values import Value
 
 MOST_TRIES = 60
 """Candidates of one edit that are read."""
 LONGEST = 100_000
 """Characters of an edited text."""
-
-
-class PromptEdit(Value):
-    """What a person changes of a prompt."""
-
-    texts: dict[int, str] = {}
-    """New texts by the index of the message."""
-    model: str | None = None
-    """The model in the prompt's own file. ``None``: it stays."""
-    parameters: dict[str, int | float | None] = {}
-    """New values by our names; ``None`` removes the parameter from the file."""
 
 
 class Editing:
@@ -52,21 +40,13 @@ class Editing:
         self._changed: dict[str, bytes] = {}
         overlay = Overlay(files, {})
         self.prompt = without_question(read_reference(reference, overlay, template))
-        self._paths = tuple(overlay.asked)
+        self.paths = tuple(overlay.asked)
+        """The files that reading the prompt asked for and found."""
 
     @property
     def changed(self) -> Mapping[str, bytes]:
         """The whole contents of the files that are edited so far, by path."""
         return self._changed
-
-    def apply(self, edit: PromptEdit) -> None:
-        """Makes the edit. Raises NotEditableError for the first part of it that can't be made safely."""
-        for index, text in sorted(edit.texts.items()):
-            self.set_text(index, text)
-        if edit.model is not None and edit.model != self.prompt.model:
-            self.set_model(edit.model)
-        for name, value in edit.parameters.items():
-            self.set_parameter(name, value)
 
     def set_text(self, index: int, text: str) -> None:
         """Replaces the text of one message. Raises NotEditableError."""
@@ -116,7 +96,7 @@ class Editing:
         """Keeps the first candidate that reads as ``wanted``. ``one``: there must be only one such place."""
         found: list[tuple[str, bytes]] = []
         left = MOST_TRIES
-        for path in self._paths:
+        for path in self.paths:
             for spellings in _bytes_of(self._content(path), path, places):
                 read = (each for each in islice(spellings, left) if self._reads(path, each, wanted))
                 left -= len(spellings)

@@ -1,4 +1,4 @@
-"""Files of one tree with some of them replaced, and which of them a reader asked for."""
+"""Files of one tree with some of them replaced, and which of them a reader asked for and found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 
 class Overlay(Mapping[str, bytes]):
-    """The files, with ``changed`` ones replaced. ``asked`` collects the paths that were read."""
+    """The files, with ``changed`` ones replaced. ``asked`` collects the paths that were looked for and are there."""
 
     def __init__(self, files: Mapping[str, bytes], changed: Mapping[str, bytes]) -> None:
         self._files = files
@@ -19,7 +19,10 @@ class Overlay(Mapping[str, bytes]):
         return content
 
     def __contains__(self, path: object) -> bool:
-        return path in self._changed or path in self._files
+        there = path in self._changed or path in self._files
+        if there and isinstance(path, str):
+            self.asked[path] = None
+        return there
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._files, *self._changed)))

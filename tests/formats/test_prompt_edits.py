@@ -5,7 +5,7 @@ import difflib
 import pytest
 
 from engine.prompt_edits import NotEditableError
-from engine.prompt_edits.edit import Editing, PromptEdit
+from engine.prompt_edits.edit import Editing
 from engine.readers.prompts.registry import READERS
 from schemas.prompts import Dialect
 from schemas.references import reference_of
@@ -177,7 +177,9 @@ def test_a_first_parameter_gets_the_map_of_its_format():
 
 def test_the_model_of_a_file_changes_beside_its_comment():
     edit, _ = editing("github")
-    edit.apply(PromptEdit(model="openai/gpt-4o-mini", parameters={"temperature": None}, texts={1: "Now: {{ticket}}"}))
+    edit.set_model("openai/gpt-4o-mini")
+    edit.set_parameter("temperature", None)
+    edit.set_text(1, "Now: {{ticket}}")
     assert moved(GITHUB, edit.changed["a.prompt.yml"].decode()) == [
         "- model: openai/gpt-4o   # the small one is worse",
         "+ model: openai/gpt-4o-mini   # the small one is worse",
