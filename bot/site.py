@@ -46,7 +46,7 @@ def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock, 
         ca_bundle=settings.ca_bundle,
     )
     access = GitHubAccess(records, github, clock, site.public_url)
-    pages = Pages(records, access, facts_of(settings), clock, hub)
+    pages = Pages(records, access, facts_of(settings), clock, hub, branch=hub.branch)
     pages.add_to(app)
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
 

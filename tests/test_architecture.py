@@ -45,7 +45,7 @@ BOT_ROOMS = {
     "commands": {"approvals", "blocking", "hub", "store", "webhooks"},
     "hub": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "hub", "store", "telemetry"},
+    "pages": {"commands", "hub", "runs", "store", "telemetry"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""

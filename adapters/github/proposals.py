@@ -1,4 +1,4 @@
-"""Opens a pull request that changes one file, as a person: with their rights, under their name.
+"""Opens a pull request that changes a few files, as a person: with their rights, under their name.
 
 Every step looks at what is there first, so the same proposal may be sent twice: the second time finds the first.
 """
@@ -33,7 +33,7 @@ class DefaultFile(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A change of one file, on a branch of its own. The same change must always get the same branch."""
+    """A change of a file, on a branch of its own. The same change must always get the same branch."""
 
     branch: str
     content: bytes
@@ -41,6 +41,8 @@ class Proposal(NamedTuple):
     title: str
     """Also the commit's message."""
     body: str
+    more: tuple[tuple[DefaultFile, bytes], ...] = ()
+    """Other files of the same commit, each with its whole content afterwards."""
 
 
 class ProposedPullRequest(NamedTuple):
@@ -81,7 +83,8 @@ class Proposals:
         if known is not None:
             return known
         self._make_branch(file, wanted)
-        self._commit(file, wanted)
+        for one, content in ((file, wanted.content), *wanted.more):
+            self._commit(one, content, wanted)
         body: dict[str, JsonValue] = {
             "title": wanted.title,
             "body": wanted.body,
@@ -121,9 +124,9 @@ class Proposals:
                 return
             raise error from None
 
-    def _commit(self, file: DefaultFile, wanted: Proposal) -> None:
+    def _commit(self, file: DefaultFile, content: bytes, wanted: Proposal) -> None:
         row = self._contents(file.path, wanted.branch)
-        if content_of(row) == wanted.content:
+        if content_of(row) == content:
             return
         if row is None or row.get("sha") != file.blob:
             raise HostError(
@@ -131,7 +134,7 @@ class Proposals:
             )
         body: dict[str, JsonValue] = {
             "message": wanted.title,
-            "content": base64.b64encode(wanted.content).decode(),
+            "content": base64.b64encode(content).decode(),
             "branch": wanted.branch,
             # GitHub refuses the commit if the file has changed since.
             "sha": file.blob,
@@ -141,7 +144,7 @@ class Proposals:
         except TokenUnknown:
             raise
         except HostError:
-            if content_of(self._contents(file.path, wanted.branch)) != wanted.content:
+            if content_of(self._contents(file.path, wanted.branch)) != content:
                 raise
 
     def _contents(self, path: str, ref: str) -> Json | None:

@@ -13,6 +13,7 @@ from bot.store.page_records import Bounds
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
     from bot.pages.access import Visitor
+    from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
 
@@ -65,6 +66,8 @@ class Context:
     form: Mapping[str, str] = field(default_factory=dict)
     hub: HubService | None = None
     """Moves tags; ``None`` where the pages are read-only."""
+    branch: DefaultBranch | None = None
+    """Opens prompts for editing; ``None`` where the pages are read-only."""
 
     @property
     def repository(self) -> RepositoryRef:
@@ -97,3 +100,12 @@ class Page:
     crumbs: tuple[Crumb, ...] = ()
     refresh_s: int | None = None
     """Seconds after which a browser loads it again; ``None``: never."""
+    scripted: bool = False
+    """Whether it has the playground's script."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """The address of the page that shows what a form did."""
+
+    address: str

@@ -12,6 +12,8 @@ from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
+from bot.pages.views.playground import cancel, playground
+from bot.pages.views.playground_save import keep, save
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -20,7 +22,7 @@ from bot.pages.views.tags import tags
 from bot.pages.views.tests import tests
 
 if TYPE_CHECKING:
-    from bot.pages.context import Context, Page
+    from bot.pages.context import Context, Page, Redirect
 
 REPOSITORY = "/repositories/{repository:int}"
 RUN = f"{REPOSITORY}/runs/{{run:int}}"
@@ -33,7 +35,7 @@ class PageRoute(NamedTuple):
     """One page. ``view`` returns ``None`` for something that doesn't exist."""
 
     path: str
-    view: Callable[[Context], Page | None]
+    view: Callable[[Context], Page | Redirect | None]
     role: Role = Role.READ
     form: bool = False
     """Whether the page also takes a form."""
@@ -55,5 +57,9 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
+    PageRoute(f"{LINEAGE}/playground", playground, form=True),
+    PageRoute(f"{LINEAGE}/playground/save", save, form=True),
+    PageRoute(f"{LINEAGE}/playground/keep", keep, form=True),
+    PageRoute(f"{RUN}/cancel", cancel, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
 )

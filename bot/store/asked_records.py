@@ -14,12 +14,13 @@ from bot.store.asked_values import AskedRun, Draft, Noted, ShownAnswer
 from bot.store.database import add_once
 from bot.store.installations import gone, seen
 from bot.store.runs import OPEN, run_of, with_names
-from bot.store.tables import Repositories
+from bot.store.tables import Repositories, Verdicts
 from bot.store.tables import Runs as Rows
 from bot.store.values import ON_PAGES, RunKind, RunState
 from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
 from schemas.values import digest_of
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class AskedRecords:
     ) -> Run:
         """Returns the run of this request at this commit, or a new one. A worker takes it from here.
 
-        The same request again is the same run, unless that one failed or was cancelled: its answers are stored. The
+        The same request again is the same run, unless that one came to no result: its answers are stored. The
         reservation and the run are one transaction, so no number of requests at once can exceed the cap. Raises
         BudgetExceeded, and StoreError if the App was removed.
         """
@@ -63,7 +64,7 @@ class AskedRecords:
                 )
                 .order_by(col(Rows.sequence).desc())
             ).all()
-            if before and before[0].state in (*OPEN, RunState.DONE.value):
+            if before and _counts(session, before[0]):
                 return run_of(before[0], repository.name)
             day = at.date()
             _reserve(session, day, ask)
@@ -206,6 +207,14 @@ class AskedRecords:
         with self._database.reading() as session:
             rows = session.exec(own.order_by(col(Drafts.changed_at).desc()).limit(limit)).all()
             return [Draft.model_validate(row.model_dump()) for row in rows]
+
+
+def _counts(session: Session, row: Rows) -> bool:
+    """Returns whether the same request needs no other run: this one is open, or has a result."""
+    if row.state in OPEN:
+        return True
+    verdict = session.get(Verdicts, row.sequence)
+    return row.state == RunState.DONE.value and verdict is not None and verdict.status != VerdictStatus.ERROR.value
 
 
 def _reserve(session: Session, day: date, ask: Ask) -> None:

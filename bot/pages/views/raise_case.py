@@ -107,20 +107,25 @@ def _patched(context: Context, found: FoundCase, edit: Edit) -> dict[str, object
     """Returns the patch of the case's file at the run's head, or why there is none."""
     if found.path is None:
         return {"refusal": "The test set has several files. Use the command on the pull request."}
-    data = context.visitor.file(context.repository, found.path, found.page.run.head_sha)
+    return change_of(found.path, context.visitor.file(context.repository, found.path, found.page.run.head_sha), edit)
+
+
+def change_of(path: str, data: bytes | None, edit: Edit) -> dict[str, object]:
+    """Returns the patch of a test set, or why there is none. ``data`` is ``None`` where nobody can read the file."""
     if data is None:
         return {}
-    made = edit(found.path, data)
+    made = edit(path, data)
     return {"patch": made} if isinstance(made, Patch) else {"refusal": made.sentence}
 
 
-def _proposed(found: FoundCase, kind: str, edit: Edit, proposer: Proposer, page: str | None) -> dict[str, object]:
-    """Opens a pull request with the change, or says why there is none. The change is made at the default branch."""
-    assert found.path is not None, "a case with a patch has a path"
+def proposed_case(path: str, kind: str, edit: Edit, proposer: Proposer, page: str | None) -> dict[str, object]:
+    """Opens a pull request with the change, or says why there is none. The change is made at the default branch.
+
+    ``page`` is the address of the page that the pull request links to."""
     try:
-        file = proposer.file(found.path)
+        file = proposer.file(path)
         if file is None:
-            return {"unopened": f"The default branch has no file `{found.path}` yet."}
+            return {"unopened": f"The default branch has no file `{path}` yet."}
         made = edit(file.path, file.data)
         if not isinstance(made, Patch):
             return {"unopened": f"On the default branch: {made.sentence}"}
@@ -147,7 +152,8 @@ def _page(context: Context, found: FoundCase, kind: str, values: dict[str, objec
     proposer = context.visitor.proposer(context.repository) if edit is None or "patch" in made else None
     if edit and proposer and context.form.get("open") == "1":
         public = context.facts.public_url
-        made |= _proposed(found, kind, edit, proposer, public and public + back)
+        assert found.path is not None, "a case with a patch has a path"
+        made |= proposed_case(found.path, kind, edit, proposer, public and public + back)
     name = found.case.row.case_id
     title = {"protect": f"Protect {name}", "add": f"Add a case like {name}"}[kind]
     crumbs = (
