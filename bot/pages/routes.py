@@ -12,7 +12,7 @@ from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
-from bot.pages.views.playground import cancel, playground
+from bot.pages.views.playground import playground
 from bot.pages.views.playground_save import keep, save
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
@@ -47,7 +47,7 @@ ROUTES = (
     PageRoute(REPOSITORY, repository),
     PageRoute(f"{REPOSITORY}/audit", audit),
     PageRoute(f"{REPOSITORY}/settings", settings),
-    PageRoute(RUN, run),
+    PageRoute(RUN, run, form=True),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
     PageRoute(f"{CASE}/protect", protect, form=True),
@@ -60,6 +60,5 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/playground", playground, form=True),
     PageRoute(f"{LINEAGE}/playground/save", save, form=True),
     PageRoute(f"{LINEAGE}/playground/keep", keep, form=True),
-    PageRoute(f"{RUN}/cancel", cancel, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
 )

@@ -32,7 +32,7 @@ ICON = (
 
 def page(template: str, **values: object) -> str:
     """Returns the page ``template`` with ``values``."""
-    return _environment().get_template(f"{template}.html.jinja").render(room=ROOM, **values)
+    return _environment().get_template(f"{template}.html.jinja").render(**({"room": ROOM, "scripted": False} | values))
 
 
 @cache

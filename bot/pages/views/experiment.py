@@ -150,7 +150,11 @@ def _started(context: Context, page: LineagePage, plan: _Plan) -> Run:
         raise ConfigError(f"the newest run has no slice {name}")
     check_caps(context)
     request = ExperimentRequest(lineage=page.name, models=models, slice=name or None, by=context.visitor.login or "")
-    bounds = [one.most_usd for one in plan.models if one.name in models]
-    most = None if None in bounds else sum((one for one in bounds if one is not None), Decimal(0))
-    ask = asking(context, most)
+    ask = asking(context, _most(plan, models))
     return context.records.ask(context.repository, plan.commit, plan.branch, request, ask, at=context.now)
+
+
+def _most(plan: _Plan, models: Sequence[str]) -> Decimal | None:
+    """Returns the most that the chosen models probably cost together; ``None`` if one of them is unknown."""
+    bounds = [one.most_usd for one in plan.models if one.name in models]
+    return None if None in bounds else sum((one for one in bounds if one is not None), Decimal(0))

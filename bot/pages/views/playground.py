@@ -14,7 +14,7 @@ from bot.pages.views.crumbs import of_repository
 from bot.pages.views.playground_form import edit_of, estimate_of, fields, from_version
 from bot.pages.views.playground_live import answers_of, beside, gate_says, status_of
 from bot.pages.views.spending import asking, check_caps
-from bot.store.values import ON_PAGES, ExperimentRequest
+from bot.store.values import ExperimentRequest
 from engine.playground.draft import DraftEdit, Pick
 from engine.prompt_edits import NotEditableError
 from schemas.errors import BudgetExceeded, ConfigError, SourceError, UsageError
@@ -274,16 +274,6 @@ def live_values(context: Context, run: Run, asked: AskedRun, other: int | None =
 def pick_words(asked: AskedRun) -> str:
     """Returns which cases a run had, in words."""
     draft = DraftEdit.model_validate_json(asked.document or "{}")
-    return {
-        Pick.ALL: "all cases", Pick.SLICE: f"slice {draft.name}", Pick.CASE: f"case {draft.name}", Pick.OWN: "own input",
-    }[draft.pick]  # fmt: skip
-
-
-def cancel(context: Context) -> Page | Redirect | None:
-    """Cancels a run that somebody started on a page. Everybody with write access may."""
-    found = context.records.run_page(context.repository.repository_id, context.path["run"])
-    if found is None or found.run.kind not in ON_PAGES:
-        return None
-    if context.form:
-        context.records.cancel(found.run.id, context.now)
-    return Redirect(addresses.run(context.repository.repository_id, found.run.sequence))
+    if draft.pick in (Pick.SLICE, Pick.CASE):
+        return f"{draft.pick.value} {draft.name}"
+    return "all cases" if draft.pick is Pick.ALL else "own input"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.pages.views.spending import known_costs, price_of
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bot.pages.context import Context
     from bot.store.page_values import KeptVersion, LineagePage
     from engine.playground.opened import Opened
+    from schemas.pricing import Price
 
 PARAMETERS = ("temperature", "max_tokens", "top_p")
 """The parameters in the form."""
@@ -192,22 +192,25 @@ def _models(opened: Opened) -> list[ModelOption]:
 
 def estimate_of(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit) -> Estimate | None:
     """Returns the cost of a run before it; ``None`` if a price is unknown."""
-    change = opened.change
-    name = edit.model or opened.model
-    model = opened.config.models.get(name or "") or next((pair.candidate for pair in change.models), None)
-    price = None if model is None else price_of(model)
-    before = next((price_of(pair.candidate) for pair in change.models), None)
-    judges = [price_of(one) for one in change.judges]
-    if price is None or before is None or any(one is None for one in judges):
+    change, name = opened.change, edit.model or opened.model
+    price, before, judges = _prices(opened, name)
+    if price is None or before is None or None in judges:
         return None
     cases = change.tests.cases if change.tests else ()
     costs = known_costs(context, page)
-    limit = {**opened.parameters(), **edit.parameters}.get("max_tokens")
-    own = per_case(opened.prompt.messages, cases, price, limit)
+    own = per_case(opened.prompt.messages, cases, price, {**opened.parameters(), **edit.parameters}.get("max_tokens"))
     each = max(of_history(costs[name]), own / 4) if name in costs else own
-    old = of_history(costs[opened.model]) if opened.model in costs else own * Decimal(1)
-    repetitions = max(change.gate.repetitions, 1)
-    return estimate(count(opened, edit) * repetitions, each, old, [one for one in judges if one is not None])
+    old = of_history(costs[opened.model]) if opened.model in costs else own
+    repeated = count(opened, edit) * max(change.gate.repetitions, 1)
+    return estimate(repeated, each, old, [one for one in judges if one is not None])
+
+
+def _prices(opened: Opened, name: str | None) -> tuple[Price | None, Price | None, list[Price | None]]:
+    """Returns the prices of the draft's model, of the present one, and of the judges; ``None``: unknown."""
+    now = next((pair.candidate for pair in opened.change.models), None)
+    model = opened.config.models.get(name or "") or now
+    of = [None if one is None else price_of(one) for one in (model, now)]
+    return of[0], of[1], [price_of(one) for one in opened.change.judges]
 
 
 def count(opened: Opened, edit: DraftEdit) -> int:

@@ -15,10 +15,13 @@ from bot.store.values import RunState
 from engine.detection.files import below
 from engine.playground.draft import own_row
 from engine.prompt_edits import NotEditableError
+from engine.readers.file_patterns import is_pattern
 from schemas.errors import ConfigError, HostError, SourceError, UsageError
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from bot.pages.access import Proposer
     from bot.pages.context import Context
     from bot.pages.views.playground import Bench
@@ -45,7 +48,7 @@ def _bench(context: Context) -> Bench | _Refused | None:
     """Returns the draft that the address names; ``None`` if the reader has no such draft."""
     repo, lineage_id = context.repository, context.path["lineage"]
     page = context.records.lineage_page(repo.repository_id, lineage_id, context.bounds(0), merged=False)
-    if page is None or not (context.query.get("draft") or context.form.get("draft")):
+    if page is None:
         return None
     refusal = why_not(context)
     if not refusal:
@@ -131,22 +134,31 @@ def _body(context: Context, bench: Bench) -> str:
     return "\n".join(lines)
 
 
+def _test_file(bench: Bench) -> str | None:
+    """Returns the one file with the prompt's cases; ``None`` if there are several."""
+    change = bench.opened.change
+    if change.config.tests is None:
+        return bench.opened.prompt.path
+    paths = [below(change.root, path) for path in change.config.test_paths]
+    return paths[0] if len(paths) == 1 and not is_pattern(paths[0]) else None
+
+
+def _row(context: Context, bench: Bench) -> dict[str, JsonValue]:
+    """Returns the person's input as a case, in the slice that the form says, or in the first one that there is."""
+    tests = bench.opened.change.tests
+    row = own_row(bench.edit, tests)
+    slices = [case.slices[0] for case in tests.cases if case.slices] if tests is not None else []
+    slice_of = context.form.get("slice", slices[0] if slices else "").strip()
+    return row | ({"slice": slice_of} if slice_of else {})
+
+
 def keep(context: Context) -> Page | Redirect | None:
     """Shows the patch that adds the person's own input to the test set, and opens a pull request with it."""
     bench = _bench(context)
     if bench is None or isinstance(bench, _Refused):
         return None if bench is None else bench.page
     at = context.repository.repository_id
-    change = bench.opened.change
-    paths = [below(change.root, path) for path in change.config.test_paths]
-    path = paths[0] if len(paths) == 1 and not set(paths[0]) & set("*?[") else None
-    if path is None and change.config.tests is None:
-        path = bench.opened.prompt.path
-    row = own_row(bench.edit, change.tests)
-    if context.form.get("slice", "").strip():
-        row["slice"] = context.form["slice"].strip()
-    elif change.tests is not None and any(case.slices for case in change.tests.cases):
-        row["slice"] = next(case.slices[0] for case in change.tests.cases if case.slices)
+    path, row = _test_file(bench), _row(context, bench)
     values: dict[str, object] = {
         "kind": "keep", "back": bench.address(at), "address": bench.address(at, "/keep"), "head": bench.commit,
         "why": "", "command": None, "github": context.github, "patch": None, "refusal": None, "opened": None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.pages import addresses
 from bot.pages.access import Role
 from bot.pages.addresses import with_query
-from bot.pages.context import Page
+from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.filters import KEYS, case_filter, case_filters
 from bot.pages.views.matrix import matrix
@@ -57,12 +57,16 @@ class ExperimentRow:
     matrix: Matrix | None = None
 
 
-def run(context: Context) -> Page | None:
-    """Shows a run. ``experiment`` in the address chooses one of its prompts; else it is the first, the worst."""
+def run(context: Context) -> Page | Redirect | None:
+    """Shows a run, or cancels one that a person started. ``experiment`` in the address chooses one of its prompts; else it is the first, the worst."""
     repo, sequence = context.repository, context.path["run"]
     page = context.records.run_page(repo.repository_id, sequence)
     if page is None:
         return None
+    cancel = _cancel(context, page)
+    if cancel and context.form.get("cancel"):
+        context.records.cancel(page.run.id, context.now)
+        return Redirect(cancel)
     wanted = context.path.get("experiment")
     if wanted is not None and wanted not in {one.id for one in page.experiments}:
         return None
@@ -77,7 +81,7 @@ def run(context: Context) -> Page | None:
         "follows": follows,
         "follow": follow,
         "leaderboard": _leaderboard(page),
-        "cancel": _cancel(context, page),
+        "cancel": cancel,
         "draft": page.run.kind is RunKind.PLAYGROUND,
         "heading": heading,
         "rows": rows[start : start + ROWS],
@@ -102,12 +106,12 @@ def _follow(context: Context, page: RunPage) -> tuple[bool, str | None]:
 
 
 def _cancel(context: Context, page: RunPage) -> str | None:
-    """Returns the address that cancels the run, for readers who may."""
+    """Returns the address to which the form that cancels the run is sent, for readers who may."""
     if page.run.kind not in ON_PAGES or not page.run.state.is_open:
         return None
     if context.visitor.role(context.repository) < Role.WRITE:
         return None
-    return f"{addresses.run(page.run.repository_id, page.run.sequence)}/cancel"
+    return addresses.run(page.run.repository_id, page.run.sequence)
 
 
 def _leaderboard(page: RunPage) -> str | None:

@@ -111,9 +111,9 @@ class Bench:
         rows = [one for one in self.records.lineage_rows(self.repo.repository_id) if one.name == self.lineage_name]
         return rows[0].id if rows else None
 
-    def seeded(self, slice="adversarial", models=("large",)):
+    def seeded(self, only="adversarial", models=("large",)):
         """Runs the prompt once, so that the pages know it. Needs a worker."""
-        request = ExperimentRequest(lineage=self.lineage_name, models=models, slice=slice, by="max")
+        request = ExperimentRequest(lineage=self.lineage_name, models=models, slice=only, by="max")
         ask = Ask(by="nobody", usd=Decimal(5), cap=Decimal(20))
         run = self.records.ask(self.repo, self.git.resolve("main"), "main", request, ask, at=self.whole.clock.utc())
         self.ended(run)
