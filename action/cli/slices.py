@@ -191,7 +191,7 @@ async def _asked(
         open_cases = len(wanted.cases) - len(wanted.measured)
         sys.stderr.write(
             f"{change.name} · {endpoint.model.model}: {plural(open_cases, 'case')} to sort and "
-            f"{len(wanted.measured)} labelled to measure it, {len(stored)} answers stored; "
+            f"{len(wanted.measured)} labeled to measure it, {len(stored)} answers stored; "
             f"{plural(expected.calls, 'call')}, about {usd(expected.cost_usd)}\n"
         )
         sys.stderr.flush()
@@ -306,4 +306,4 @@ def _confidence(measured: Measured) -> str:
     if measured.interval is None:
         return "not calibrated"
     low, high = measured.interval
-    return f"right in {measured.right} of {measured.of} of your labelled cases ({percent(low)} to {percent(high)})"
+    return f"right in {measured.right} of {measured.of} of your labeled cases ({percent(low)} to {percent(high)})"

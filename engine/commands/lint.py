@@ -167,7 +167,7 @@ def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Find
     flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
     if flat:
         yield _finding(
-            test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
+            test_set, flat, f"{_count(flat)} whose expectation is not a map of fields", "expected: {field: value}"
         )
     fields = {name for _, expected in maps for name in expected}
     for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):

@@ -137,14 +137,14 @@ class _Reading:
         if name is None or name == "":
             return None
         if isinstance(name, bool) or not isinstance(name, str | int):
-            raise self.error("the id is not a text", "write it in quotes")
+            raise self.error("the id is not text", "write it in quotes")
         return str(name)
 
     def text(self, key: str) -> str | None:
         text = self.row.get(key)
         if text is None or isinstance(text, str):
             return text or None
-        raise self.error(f"{key} is not a text", "write it in quotes")
+        raise self.error(f"{key} is not text", "write it in quotes")
 
     def reference(self) -> str | None:
         name = self.row.get("same_as")
@@ -162,7 +162,7 @@ class _Reading:
             members = value if isinstance(value, list) else [value]
             for member in members:
                 if not isinstance(member, str):
-                    raise self.error(f"{key} contains something that is not a text", "write texts: [one, two]")
+                    raise self.error(f"{key} contains something that is not text", "write texts: [one, two]")
                 found[member] = None
         return tuple(found)
 
@@ -223,7 +223,7 @@ class _Reading:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.error("the threshold is no number", "write one from 0 to 1")
+            raise self.error("the threshold is not a number", "write one from 0 to 1")
         return float(value)
 
     def origin(self) -> Origin | None:
