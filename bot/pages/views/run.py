@@ -58,7 +58,10 @@ class ExperimentRow:
 
 
 def run(context: Context) -> Page | Redirect | None:
-    """Shows a run, or cancels one that a person started. ``experiment`` in the address chooses one of its prompts; else it is the first, the worst."""
+    """Shows a run, or cancels one that a person started.
+
+    ``experiment`` in the address chooses one of its prompts; else it is the first, the worst.
+    """
     repo, sequence = context.repository, context.path["run"]
     page = context.records.run_page(repo.repository_id, sequence)
     if page is None:
