@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.store.asked_values import SHOWN, Noted, ShownAnswer
 from bot.variables import PERSON_USD
 from engine.runner.budget import SpendingCap
-from schemas.outcomes import CompletionError, Score
+from schemas.outcomes import CompletionError, ErrorKind, Score
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,6 +67,8 @@ class AnswerLog:
         """Takes one scored outcome."""
         del lineage
         result = outcome.result
+        if isinstance(result, CompletionError) and result.kind is ErrorKind.CANCELLED:
+            return  # the run stopped before it asked
         failed = isinstance(result, CompletionError)
         first = outcome.scores[0] if outcome.scores else None
         score = first if isinstance(first, Score) else None

@@ -147,7 +147,7 @@ def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit)
     messages = [
         MessageField(
             index,
-            f"{ROLES[message.role.value]}{f' {index + 1}' if index else ''}",
+            _label(opened, index),
             edit.texts.get(index, message.content),
             index in edit.texts,
         )
@@ -166,13 +166,15 @@ def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit)
         "cases": [case.id for case in cases[:LISTED]],
         "inputs": [(name, edit.inputs.get(name, "")) for name in inputs_of(opened)],
         "expected": edit.expected,
-        "estimate": estimate_of(context, page, opened, edit),
-        "estimates": [
-            (label, one)
-            for label, of in (("every case", Pick.ALL), ("one case", Pick.CASE))
-            if (one := estimate_of(context, page, opened, edit.model_copy(update={"pick": of}))) is not None
-        ],
+        "estimates": _estimates(context, page, opened, edit),
     }
+
+
+def _label(opened: Opened, index: int) -> str:
+    """Returns the name of a message: its role, with a number where several have that role."""
+    role = opened.prompt.messages[index].role
+    same = [n for n, one in enumerate(opened.prompt.messages) if one.role is role]
+    return ROLES[role.value] + (f" {same.index(index) + 1}" if len(same) > 1 else "")
 
 
 def _models(opened: Opened) -> list[ModelOption]:
@@ -203,6 +205,16 @@ def estimate_of(context: Context, page: LineagePage, opened: Opened, edit: Draft
     old = of_history(costs[opened.model]) if opened.model in costs else own
     repeated = count(opened, edit) * max(change.gate.repetitions, 1)
     return estimate(repeated, each, old, [one for one in judges if one is not None])
+
+
+def _estimates(
+    context: Context, page: LineagePage, opened: Opened, edit: DraftEdit
+) -> list[tuple[str, Estimate | None]]:
+    """Returns the costs of the picked cases, of all, and of one."""
+    picks = {edit.pick: edit.name, Pick.ALL: "", Pick.CASE: ""} if opened.change.tests else {Pick.OWN: ""}
+    named = [edit.model_copy(update={"pick": pick, "name": name}) for pick, name in picks.items()]
+    words = {Pick.ALL: "All cases", Pick.SLICE: f"Slice {edit.name}", Pick.CASE: "One case", Pick.OWN: "My own input"}
+    return [(words[one.pick], estimate_of(context, page, opened, one)) for one in named]
 
 
 def _prices(opened: Opened, name: str | None) -> tuple[Price | None, Price | None, list[Price | None]]:

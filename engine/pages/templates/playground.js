@@ -25,11 +25,13 @@ const follow = (live) => {
   source.addEventListener("end", async () => {
     source.close();
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("run");
-    if (answer.ok && fresh) document.getElementById("run").replaceWith(fresh);
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of ["run", "runs"]) document.getElementById(part).replaceWith(fresh.getElementById(part));
   });
 };
 
+// Not form.action: the buttons of that name hide it.
 const keepSaving = (form) => {
   const said = document.getElementById("saved");
   let waiting = 0;
@@ -38,7 +40,7 @@ const keepSaving = (form) => {
     const fields = new URLSearchParams(new FormData(form));
     fields.set("action", "save");
     try {
-      const answer = await fetch(form.action, { method: "POST", body: fields });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields });
       const draft = new URL(answer.url).searchParams.get("draft");
       if (!answer.ok || !draft) throw new Error(answer.status);
       form.elements.draft.value = draft;

@@ -1,7 +1,12 @@
 """The playground as an operator runs it: pages, a worker, a model server, and a fake GitHub, all real but GitHub."""
 
+import json
+import re
+import threading
+import time
 from contextlib import contextmanager
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 from fastapi import FastAPI
@@ -139,7 +144,6 @@ class Bench:
 def sent(client, address, **form):
     """Sends the form of the page as it is, with some fields changed; returns where it leads."""
     import html
-    import re
 
     shown = client.get(address).text
     fields = {}
@@ -157,3 +161,130 @@ def sent(client, address, **form):
     fields.pop("title", None)
     fields |= form
     return client.post(address, data=fields, headers=FROM_US)
+
+
+REPLIES = """\
+version: 1
+models:
+  large: {provider: openai, model: house-large, base_url: "BASE/v1", api_key_env: HOUSE_KEY, price: {input: 2.50, output: 10.00}}
+  small: {provider: openai, model: house-small, base_url: "BASE/v1", api_key_env: HOUSE_KEY, price: {input: 0.15, output: 0.60}}
+defaults: {model: large}
+run: {max_concurrency: 4}
+lineages:
+  replies:
+    use_case: generation
+    prompt: prompts/replies.prompt.yml
+    tests: tests/replies.jsonl
+    checks:
+      - {name: short, max_words: 40}
+      - {name: polite, contains: Thank you}
+"""  # noqa: E501
+SENTENCES = (
+    "Thank you for your message.", "We are sorry that this happened.", "Your order left our warehouse on Monday.",
+    "The parcel service needs two to four days.", "You can follow it with the link in our first letter.",
+    "If it has not arrived by Friday, please write to us again.", "We then send you a new one at no cost.",
+    "Our shop is open from nine to five.", "You find answers to other questions on our page.",
+)  # fmt: skip
+TOPICS = ("a late parcel", "a broken vase", "a wrong invoice", "a refund", "a lost password", "a double charge")
+
+
+def replies(url, cases=24):
+    """A prompt whose replies are too long, and a test set that says so."""
+    rows = [
+        {
+            "id": f"q-{number:02}",
+            "input": {"question": f"I write about {TOPICS[number % len(TOPICS)]}, order {1000 + number}. What now?"},
+            "slice": "typical" if number % 3 else "edge",
+        }
+        for number in range(cases)
+    ]
+    return {
+        "promptverdict.yaml": REPLIES.replace("BASE", url),
+        "prompts/replies.prompt.yml": PROMPT,
+        "tests/replies.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+    }
+
+
+class House:
+    """An OpenAI-compatible model server in a thread. It writes as many sentences as its instructions allow."""
+
+    def __init__(self, latency_s=0.0):
+        self.latency_s = latency_s
+        self.calls = []
+        """The bodies of the calls, in order."""
+        self.refuse = None
+        """A status and a code with which every call is refused."""
+        self.stalled = threading.Event()
+        """While it is set, calls wait."""
+        self.aborted = 0
+
+    def __enter__(self):
+        house = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                house.calls.append(body)
+                while house.stalled.is_set() and not house.ended:
+                    time.sleep(0.02)
+                time.sleep(house.latency_s)
+                if house.refuse is not None:
+                    status, code = house.refuse
+                    self.reply(status, {"error": {"message": f"the house says {code}", "type": code, "code": code}})
+                    return
+                asked = json.loads(body)
+                text = house.text(asked)
+                read, written = len(body) // 4, len(text) // 4
+                usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+                said = {"role": "assistant", "content": text}
+                self.reply(200, {
+                    "id": "x", "object": "chat.completion", "created": 1, "model": asked["model"], "usage": usage,
+                    "choices": [{"index": 0, "finish_reason": "stop", "message": said}],
+                })  # fmt: skip
+
+            def reply(self, status, body):
+                data = json.dumps(body).encode()
+                try:
+                    self.send_response(status)
+                    self.send_header("content-type", "application/json")
+                    self.send_header("content-length", str(len(data)))
+                    self.end_headers()
+                    self.wfile.write(data)
+                except OSError:
+                    house.aborted += 1
+
+            def log_message(self, *arguments):
+                pass
+
+        self.ended = False
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        return self
+
+    def __exit__(self, *_):
+        self.ended = True
+        self.server.shutdown()
+        self.server.server_close()
+
+    @staticmethod
+    def text(asked):
+        system = asked["messages"][0]["content"]
+        say = re.search(r"\[\[say (.*?)\]\]", system, re.DOTALL)
+        if say:
+            return say[1]
+        wanted = 8 if "five to eight" in system else 3
+        number = int(re.search(r"order (\d+)", asked["messages"][-1]["content"] + "order 0")[1])
+        more = 1 if number % 7 == 0 else 0
+        return " ".join([*SENTENCES[: wanted - 1 + more], "Kind regards, your shop."])
+
+
+def with_house(house, whole):
+    """Lets the worker and the pages use the house's key."""
+    from pydantic import SecretStr
+
+    base = f"{house.url}/v1"
+    whole.settings = whole.settings.model_copy(
+        update={"origins": {**whole.settings.origins, "HOUSE_KEY": base}, "keys": {"HOUSE_KEY": SecretStr("house-key")}}
+    )
