@@ -50,7 +50,7 @@ def add_pages(
         ca_bundle=settings.ca_bundle,
     )
     access = GitHubAccess(records, github, clock, site.public_url)
-    pages = Pages(records, access, facts_of(settings), clock, hub, suggesting=suggesting)
+    pages = Pages(records, access, facts_of(settings), clock, hub, suggesting=suggesting, branch=hub.branch)
     pages.add_to(app)
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
 
@@ -97,6 +97,7 @@ def facts_of(settings: Settings) -> Facts:
     rows = (
         ("Cap of a run", usd(caps.run), _source(names.RUN_USD, caps.run)),
         ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
+        ("Cap of a person and day, for runs on pages", usd(caps.person), _source(names.PERSON_USD, caps.person)),
         ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
         ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
         (
@@ -110,6 +111,7 @@ def facts_of(settings: Settings) -> Facts:
         settings.server_url,
         run_usd=caps.run,
         repository_usd=caps.repository,
+        person_usd=caps.person,
         day_usd=caps.day,
         public_url=settings.site.public_url if settings.site else None,
         rows=rows,

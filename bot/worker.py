@@ -120,6 +120,7 @@ class Worker:
                 RunKind.PULL_REQUEST: execution,
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
+                RunKind.PLAYGROUND: execution,
                 RunKind.PROMOTION: self._promotions,
                 RunKind.SUGGESTION: self._suggestions,
                 RunKind.WATCH: self._watches,

@@ -47,7 +47,7 @@ BOT_ROOMS = {
     "hub": {"runs", "store", "telemetry"},
     "improve": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "hub", "improve", "store", "telemetry"},
+    "pages": {"commands", "hub", "improve", "runs", "store", "telemetry"},
     "production": {"hub", "runs", "store", "telemetry", "webhooks"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }

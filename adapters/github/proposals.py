@@ -1,4 +1,4 @@
-"""Opens a pull request that changes one file, as a person or as the App: with their rights, under their name.
+"""Opens a pull request that changes a few files, as a person or as the App: with their rights, under their name.
 
 Every step looks at what is there first, so the same proposal may be sent twice: the second time finds the first.
 """
@@ -33,7 +33,7 @@ class DefaultFile(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A change of one file, on a branch of its own. The same change must always get the same branch."""
+    """A change of a file, on a branch of its own. The same change must always get the same branch."""
 
     branch: str
     content: bytes
@@ -42,6 +42,8 @@ class Proposal(NamedTuple):
     """Also the commit's message."""
     body: str
     draft: bool = False
+    more: tuple[tuple[DefaultFile, bytes], ...] = ()
+    """Other files of the same commit, each with its whole content afterwards."""
 
 
 class ProposedPullRequest(NamedTuple):
@@ -82,7 +84,8 @@ class Proposals:
         if known is not None:
             return known
         self._make_branch(file, wanted)
-        self._commit(file, wanted)
+        for one, content in ((file, wanted.content), *wanted.more):
+            self._commit(one, content, wanted)
         body: dict[str, JsonValue] = {
             "title": wanted.title,
             "body": wanted.body,
@@ -123,9 +126,9 @@ class Proposals:
                 return
             raise error from None
 
-    def _commit(self, file: DefaultFile, wanted: Proposal) -> None:
+    def _commit(self, file: DefaultFile, content: bytes, wanted: Proposal) -> None:
         row = self._contents(file.path, wanted.branch)
-        if content_of(row) == wanted.content:
+        if content_of(row) == content:
             return
         if row is None or row.get("sha") != file.blob:
             raise HostError(
@@ -133,7 +136,7 @@ class Proposals:
             )
         body: dict[str, JsonValue] = {
             "message": wanted.title,
-            "content": base64.b64encode(wanted.content).decode(),
+            "content": base64.b64encode(content).decode(),
             "branch": wanted.branch,
             # GitHub refuses the commit if the file has changed since.
             "sha": file.blob,
@@ -143,7 +146,7 @@ class Proposals:
         except TokenUnknown:
             raise
         except HostError:
-            if content_of(self._contents(file.path, wanted.branch)) != wanted.content:
+            if content_of(self._contents(file.path, wanted.branch)) != content:
                 raise
 
     def _contents(self, path: str, ref: str) -> Json | None:

@@ -54,6 +54,13 @@ class AsyncRecords(Threaded[Records]):
     begin_command = in_thread(Records.begin_command)
     end_command = in_thread(Records.end_command)
     overrides = in_thread(Records.overrides)
+    # what people ask for on pages
+    add_answers = in_thread(Records.add_answers)
+    asked_run = in_thread(Records.asked_run)
+    asked_to_start = in_thread(Records.asked_to_start)
+    answers_after = in_thread(Records.answers_after)
+    note_asked = in_thread(Records.note_asked)
+    settle = in_thread(Records.settle)
     # the hub
     end_promotion = in_thread(Records.end_promotion)
     hub_version = in_thread(Records.hub_version)

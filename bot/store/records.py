@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.store.alert_records import AlertRecords
+from bot.store.asked_records import AskedRecords
 from bot.store.audit import AuditRecords
 from bot.store.case_records import CaseRecords
 from bot.store.comments import CommentRecords
@@ -53,6 +54,7 @@ class Records(
     AlertRecords,
     StagedRecords,
     WatchRecords,
+    AskedRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

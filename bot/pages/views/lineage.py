@@ -43,6 +43,7 @@ def lineage(context: Context) -> Page | None:
             (one.candidate, VERDICT_TONES[one.status], f"{one.at:%Y-%m-%d}: {points(one.candidate)} points")
             for one in reversed(shown.versions)
         ],
+        "playground": f"{base}/playground",
         "compare_address": f"{base}/compare",
         # Each with the version before it, which the page may not show any more.
         "changes": [
