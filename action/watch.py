@@ -97,16 +97,15 @@ class Watch:
         return run_async(self._run(prepared, {name: self._generation(name) for name in names}))
 
     def _prepared(self, pull_request: PullRequest) -> Prepared:
+        from action.pipeline import new_renderer
         from adapters.prices import GenaiPrices
-        from adapters.sandbox import SandboxedRenderer
         from adapters.scorer.client import IsolatedScorers
         from engine.pipeline import look
         from engine.planning.prepared import plan
-        from engine.readers.dialects import fill_in
         from engine.watch.alone import alone
 
         detection = alone(look(self._tree, pull_request, alone=True))
-        with closing(SandboxedRenderer(fill_in)) as renderer:
+        with closing(new_renderer()) as renderer:
             return plan(pull_request, detection, renderer, GenaiPrices(), IsolatedScorers.of(self._variables))
 
     async def _run(self, prepared: Prepared, generations: Mapping[str, int]) -> WatchRun:

@@ -282,3 +282,30 @@ def suggest(
     from action.cli.suggest import suggest as run
 
     exit_with(run(options, calling))
+
+
+@app.command(epilog="Exit codes: 0 as before; 1 a finding; 2 wrong usage or configuration; 3 could not be measured.")
+def watch(
+    *,
+    repo: Repo = Path(),
+    lineage: Lineages = None,
+    head: Annotated[str, typer.Option("--head", metavar="REF", help="The branch or commit to watch.")] = "HEAD",
+    output_format: Printed = ListFormat.TERMINAL,
+    budget: BudgetUsd = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cost of one run, and run nothing.")] = False,
+    yes: Yes = False,
+    store: Store = None,
+) -> None:
+    """Run the prompts again and compare them with their stored answers, to find a model that changed behind its name.
+
+    The first run stores the scores, and each later one is compared with it. Run it once a day.
+    """
+    calling = calling_process()
+    from action.cli.watch import WatchOptions
+    from action.cli.watch import watch as run
+
+    options = WatchOptions(
+        repo=repo, lineages=tuple(lineage or ()), head=head, format=output_format.value, budget_usd=usd(budget),
+        yes=yes, dry_run=dry_run, store=store,
+    )  # fmt: skip
+    exit_with(run(options, calling))

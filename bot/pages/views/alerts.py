@@ -90,6 +90,13 @@ def alerts(context: Context) -> Page:
     return Page("alerts", f"{repo.full_name}: alerts", values, (*of_repository(repo), ("Alerts", None)))
 
 
+def stands_of(context: Context, lineage: str) -> list[AlertRow]:
+    """Returns how one prompt of the repository stands."""
+    repo = context.repository
+    found = context.records.alerts(repo.repository_id)
+    return [alert_row(context, one, repo.full_name) for one in found if one.lineage == lineage]
+
+
 def alert_row(context: Context, alert: Alert, repository: str) -> AlertRow:
     """Returns one alert as pages show it."""
     reading, standing = alert.reading, alert.standing

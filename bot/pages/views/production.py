@@ -11,7 +11,7 @@ from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.production_days import Summary, drawn, report_of, summary_of
-from bot.pages.views.alerts import alert_row
+from bot.pages.views.alerts import stands_of
 from bot.pages.views.crumbs import lineage_tabs, of_repository, repository_tabs
 from bot.store.page_records import Bounds
 
@@ -109,9 +109,7 @@ def _prompt(context: Context, shown: _Shown) -> Page:
             )
             for one in PERIODS
         ],
-        "stands": [
-            alert_row(context, one, context.repository.full_name) for one in context.records.alerts(at) if one.lineage == name
-        ],
+        "stands": stands_of(context, name),
         "calls": context.records.recent_calls(at, name, limit=CALLS),
         "new_case": shown.new_case,
         "content": settings if settings is not None and settings.content_share else None,
