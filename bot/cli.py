@@ -67,6 +67,25 @@ def worker() -> None:
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the database's tables to this version, and stop.
+
+    For deployments that migrate in a job of their own. Otherwise every process does it when it starts.
+    """
+    from bot.settings import read_settings
+
+    read = read_settings(os.environ)
+    from bot.store.records import Records
+
+    records = Records(read.database_url)
+    try:
+        records.migrate()
+    finally:
+        records.close()
+    sys.stdout.write("The database has the tables of this version.\n")
+
+
+@app.command()
 def setup(
     *,
     webhook_url: Annotated[

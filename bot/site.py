@@ -80,10 +80,10 @@ def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hu
 
 def add_intake(app: FastAPI, records: Records, settings: Settings, clock: Clock, metrics: Metrics) -> None:
     """Adds the routes to which applications send what happens in production."""
-    from adapters.prices import paid
+    from adapters.prices import listed_price
     from bot.production.intake import Intake
 
-    Intake(records, clock, metrics, paid, keep_days=settings.keep_spans_days).add_to(app)
+    Intake(records, clock, metrics, listed_price, keep_days=settings.keep_spans_days).add_to(app)
 
 
 def facts_of(settings: Settings) -> Facts:

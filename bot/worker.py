@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts.evaluation import DriftEvaluation
 from bot.alerts.publisher import AlertPublisher
+from bot.alerts.watch_steps import WatchSteps
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -37,6 +38,7 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
+    from adapters.github.conditional import Answered
     from bot.alerts.publisher import Channels
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
@@ -95,6 +97,7 @@ class Worker:
         self._drift = DriftEvaluation(records, settings.slot)
         self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
+        self._watches = WatchSteps(records, evaluation, branch, clock)
         execution = Execution(
             records,
             evaluation,
@@ -111,6 +114,7 @@ class Worker:
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
                 RunKind.PROMOTION: self._promotions,
+                RunKind.WATCH: self._watches,
             },
         )
         self.run_queue = RunQueue(
@@ -143,6 +147,7 @@ class Worker:
             clock=clock,
             give_up=steps.give_up,
             keep_house=self._keep_house,
+            keep_copies=self._keep_copies,
             move_tags=self._move_tags,
             watch_production=self._watch_production,
             metrics=metrics,
@@ -195,8 +200,10 @@ class Worker:
         await self._copy.report()
 
     async def _watch_production(self) -> None:
-        # One worker at a time reads and tells.
-        if await self._drift.evaluate(self._clock.utc()):
+        now = self._clock.utc()
+        # One worker at a time reads, starts and tells.
+        if await self._drift.evaluate(now):
+            await self._watches.start(self.run_queue, now)
             await self._alerts.publish()
 
     def _alerts_page(self, repository_id: int) -> str | None:
@@ -208,6 +215,8 @@ class Worker:
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
         await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
+
+    async def _keep_copies(self) -> None:
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
 
@@ -241,14 +250,16 @@ def assemble(
     """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
 
-    app, sources = app_and_sources(settings, sleep)
+    app, sources = app_and_sources(settings, sleep, metrics.github_answered)
     clock = clock or SystemClock()
     made = evaluation(settings, records, sources, clock)
     return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
 
 
-def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> tuple[GitHubApp, SourceCache]:
-    """Returns the App and its copies of repositories."""
+def app_and_sources(
+    settings: Settings, sleep: Callable[[float], None] = time.sleep, answered: Answered | None = None
+) -> tuple[GitHubApp, SourceCache]:
+    """Returns the App, which tells ``answered`` of GitHub's answers, and its copies of repositories."""
     from adapters.github.app import GitHubApp
     from bot.runs.source_cache import SourceCache
 
@@ -259,6 +270,7 @@ def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sl
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
         sleep=sleep,
+        answered=answered,
     )
     sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle

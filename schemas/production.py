@@ -109,17 +109,6 @@ class SpanRecord(NamedTuple):
     """Name and attributes."""
 
 
-class ReportedUsage(NamedTuple):
-    """What a request used, as far as its price depends on it."""
-
-    provider: str | None
-    model: str
-    input_tokens: int
-    """With those from the cache."""
-    output_tokens: int
-    cached_tokens: int
-
-
 class ProductionCall(Value):
     """One use of a prompt: the application's span with every model request in it."""
 

@@ -24,6 +24,8 @@ from schemas.host import HookDelivery, HookSettings, HostedApp, HostedRepository
 if TYPE_CHECKING:
     from github.Auth import Auth
 
+    from adapters.github.conditional import Answered
+
 EARLIER_S = 300
 """Seconds before its expiry from which a token is not used, so that it outlives each request."""
 MOST_DELIVERIES = 20_000
@@ -52,13 +54,19 @@ class GitHubApp:
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        answered: Answered | None = None,
     ) -> None:
+        """``answered`` is told of every answer. It must be safe for threads."""
         self.app_id = app_id
         self.api_url = api_url.rstrip("/")
         self._proxy, self._ca_bundle, self._deadline_s, self._sleep = proxy, ca_bundle, deadline_s, sleep
         self._clock = clock
+        from adapters.github.conditional import ask_conditionally
+
         # One session for all identities, so that connections are reused across repositories.
         self._session = new_session(proxy)
+        # GitHub counts a repeated question only if its answer has changed. Each write reads its pull request first.
+        ask_conditionally(self._session, answered)
         self._calls = self._open(_signed(app_id, key), None)
         self._lock = threading.Lock()
         self._asking: dict[Scope, threading.Lock] = {}
@@ -128,12 +136,13 @@ class GitHubApp:
             has_secret=bool(row.get("secret")),
         )
 
-    def deliveries(self, since: datetime) -> tuple[HookDelivery, ...]:
+    def deliveries(self, since: datetime, *, only_failed: bool = False) -> tuple[HookDelivery, ...]:
         """Returns deliveries since then, newest first, at most 20,000. GitHub keeps them for days only."""
+        query = {"status": "failure"} if only_failed else {}
         found: list[HookDelivery] = []
         cursor = ""
         while len(found) < MOST_DELIVERIES:
-            rows, cursor = self._calls.page("/app/hook/deliveries", cursor)
+            rows, cursor = self._calls.page("/app/hook/deliveries", cursor, **query)
             part = [answers.delivery(an_object(row)) for row in rows]
             found += (one for one in part if one.delivered_at >= since)
             # Newest first, so everything behind this page is older.

@@ -37,6 +37,7 @@ class AsyncRecords(Threaded[Records]):
     older_runs = in_thread(Records.older_runs)
     open_run = in_thread(Records.open_run)
     open_runs = in_thread(Records.open_runs)
+    open_runs_of = in_thread(Records.open_runs_of)
     run = in_thread(Records.run)
     repository_by_id = in_thread(Records.repository_by_id)
     runs_of_head = in_thread(Records.runs_of_head)
@@ -64,10 +65,15 @@ class AsyncRecords(Threaded[Records]):
     unreported_moves = in_thread(Records.unreported_moves)
     # alerts
     episode_told = in_thread(Records.episode_told)
+    due_watches = in_thread(Records.due_watches)
+    keep_watched = in_thread(Records.keep_watched)
     take_turn = in_thread(Records.take_turn)
+    watch_goes_on = in_thread(Records.watch_goes_on)
+    watch_of_run = in_thread(Records.watch_of_run)
     untold_episodes = in_thread(Records.untold_episodes)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
+    first_slot = in_thread(Records.first_slot)
     forget_slot = in_thread(Records.forget_slot)
     heartbeat = in_thread(Records.heartbeat)
     orphaned_outcomes = in_thread(Records.orphaned_outcomes)

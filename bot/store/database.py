@@ -30,7 +30,7 @@ BUSY_S = 30
 CONNECTIONS = 16
 """Connections in the pool: as many as threads that work at once. More threads wait."""
 DAMAGED = (
-    "restore the backup as docs/bot.md says; without one, move the file away and start the bot: it finds open "
+    "restore the backup as docs/operating.md says; without one, move the file away and start the bot: it finds open "
     "pull requests by itself, but overrides must be given again"
 )
 WRITABLE = "make the data folder and its files writable for the bot"

@@ -118,11 +118,13 @@ class InstallationRecords:
 def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
     """Creates or updates the repository's row and locks it until the transaction ends."""
     account = repo.full_name.partition("/")[0]
-    # Installation first, then repository: every writer that needs both locks them in this order.
-    installation = session.get(Installations, repo.installation_id, with_for_update=True)
+    # Installation first, then repository: every writer that needs both locks them in this order. Shared, so that the
+    # writers of an organization's repositories don't wait for each other, but a removal does.
+    shared = {"read": True}
+    installation = session.get(Installations, repo.installation_id, with_for_update=shared)
     if installation is None:
         add_once(session, Installations(id=repo.installation_id, account=account, seen_at=at))
-        installation = session.get_one(Installations, repo.installation_id, with_for_update=True)
+        installation = session.get_one(Installations, repo.installation_id, with_for_update=shared)
     if installation.removed_at is not None:
         raise gone(f"installation {repo.installation_id}")
     row = session.get(Repositories, repo.repository_id, with_for_update=True)

@@ -24,6 +24,7 @@ from bot.store.session_records import SessionRecords
 from bot.store.staged_records import StagedRecords
 from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
+from bot.store.watch_records import WatchRecords
 from bot.store.worker_slots import SlotRecords
 
 
@@ -49,6 +50,7 @@ class Records(
     ProductionRecords,
     AlertRecords,
     StagedRecords,
+    WatchRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

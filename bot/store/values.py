@@ -56,6 +56,8 @@ class RunKind(StrEnum):
     """A merge commit of the merge queue."""
     EXPERIMENT = "experiment"
     """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
+    WATCH = "watch"
+    """The production version again, compared with its stored answers."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
 
@@ -184,12 +186,16 @@ class KeptVerdict(Value):
     kept_at: AwareDatetime
 
 
+NO_PULL_REQUEST = 0
+
+
 class AuditEntry(Value):
     """Who did what, when, in which role, and why. Never changed or deleted, except ``reason``, which goes with the
     installation."""
 
     repository_id: int
     number: int
+    """The pull request, or ``NO_PULL_REQUEST``."""
     by: str
     role: str
     """At that time."""

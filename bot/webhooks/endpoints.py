@@ -21,7 +21,7 @@ from starlette.datastructures import MutableHeaders
 
 from bot.telemetry.health import Trouble
 from bot.telemetry.logs import logger
-from bot.telemetry.metrics import CONTENT_TYPE, DeliveryCounts, Metrics
+from bot.telemetry.metrics import CONTENT_TYPE, Metrics, WorkCounts
 from bot.webhooks.bodies import BodyReader, BodyRefused
 from bot.webhooks.routing import EVENTS
 from bot.webhooks.signature import HEADER, signed
@@ -57,7 +57,7 @@ SAFE = {
 log = logger("web")
 
 
-class DeliveryLedger(DeliveryCounts, Protocol):
+class DeliveryLedger(WorkCounts, Protocol):
     """The part of the records that the endpoints need. Methods block and raise StoreError."""
 
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:

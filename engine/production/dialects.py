@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from schemas.production import LONGEST_NAME, NO_REASON, ReportedUsage, SpanFacts, SpanRecord
+from engine.planning.call_cost import bill
+from schemas.outcomes import Usage
+from schemas.pricing import Price
+from schemas.production import LONGEST_NAME, NO_REASON, SpanFacts, SpanRecord
 
 OWN = "prompt_verdict."
 """The prefix of our own attributes, which the hub's client gives."""
@@ -59,8 +61,8 @@ TABLE = {
 }  # fmt: skip
 """By fact."""
 
-Pricing = Callable[[ReportedUsage], Decimal | None]
-"""Returns USD, or ``None`` for an unknown price."""
+Pricing = Callable[[str | None, str], Price | None]
+"""Takes a provider and a model. ``None``: the price is unknown."""
 
 REQUESTS = frozenset({"chat", "text_completion", "completion", "generate_content", "responses", "llm"})
 """Operations that are one request to a model. Tools, embeddings and agents are not."""
@@ -111,10 +113,11 @@ def own_attribute(given: Mapping[str, JsonValue], name: str) -> str | None:
 def _figures(given: Mapping[str, JsonValue], price: Pricing) -> dict[str, Any]:
     provider, model, asked = (_matching(_MODEL, _read(given, name)) for name in ("provider", "model", "asked_model"))
     read, written, cached = (_count(_read(given, f"{name}_tokens")) for name in ("input", "output", "cached"))
-    cost = None
-    priced = model or asked
-    if priced is not None and read is not None and written is not None:
-        cost = price(ReportedUsage(provider, priced, read, written, min(cached or 0, read)))
+    cost, named = None, model or asked
+    if named is not None and read is not None and written is not None:
+        known = price(provider, named)
+        used = Usage(input=read, output=written, cached_input=min(cached or 0, read))
+        cost = None if known is None else bill(used, known)
     return {
         "provider": provider,
         "model": model,
@@ -175,7 +178,9 @@ def _name(value: JsonValue) -> str | None:
     """Returns a name on one line; ``None`` for an empty one and for other values."""
     if not isinstance(value, str):
         return None
-    text = "".join(sign if sign.isprintable() else " " for sign in value[:LONGEST_NAME])
+    text = value[:LONGEST_NAME]
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(text.split()) or None
 
 

@@ -51,7 +51,7 @@ def _inputs_in_file(
     held = next((name for name in INPUTS if name in last), None)
     if held is None and inputs.keys() <= last.keys():
         return dict(inputs)
-    return {held: inputs} if held == "vars" else {key: value}
+    return {"vars": inputs} if held == "vars" else {key: value}
 
 
 def last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:

@@ -132,15 +132,15 @@ def _moved(decision: Decision, verb: str) -> list[str]:
         return []
     effects = [one for one in (decision.overall, *decision.slices, *decision.metrics) if one is not None]
     worse = [one for one in dict.fromkeys(effects) if one.result is EffectResult.WORSE]
-    clauses = [_clause(one, verb) for one in worse[:SHOWN]]
-    return clauses or [f"scores {verb}"]
+    overall = decision.overall.metric if decision.overall else ""
+    clauses = [_clause(one, verb, "the score" if one.metric == overall else one.metric) for one in worse[:SHOWN]]
+    return clauses or [f"the score {verb}"]
 
 
-def _clause(effect: Effect, verb: str) -> str:
+def _clause(effect: Effect, verb: str, name: str) -> str:
     where = f" in {effect.slice}" if effect.slice else ""
-    if effect.change is None:
-        return f"{effect.metric} {verb}{where}"
-    return f"{effect.metric} {verb} by {points(abs(effect.change))} points{where}"
+    by = "" if effect.change is None else f" by {points(abs(effect.change))} points"
+    return f"{name} {verb}{by}{where}"
 
 
 def _renamed(baseline: WatchedAnswers, today: WatchedAnswers) -> list[str]:

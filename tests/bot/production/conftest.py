@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from adapters.clock import SystemClock
-from adapters.prices import paid
+from adapters.prices import listed_price
 from bot.hub.tokens import new_token, token_hash
 from bot.production.default_settings import settings_of
 from bot.production.intake import Intake
@@ -49,7 +49,7 @@ class Town:
         self.token = new_token()
         self.records.add_token(70, "shop", token_hash(self.token), "mia", self.now, kind=TokenKind.INGEST)
         self.metrics = Metrics()
-        self.intake = Intake(self.records, SystemClock(), self.metrics, paid, keep_days=30)
+        self.intake = Intake(self.records, SystemClock(), self.metrics, listed_price, keep_days=30)
         self.app = FastAPI()
         self.intake.add_to(self.app)
         self.address = ""

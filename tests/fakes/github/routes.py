@@ -849,9 +849,11 @@ def list_installation_repositories(github: FakeGitHub, request: Request) -> Repl
 def list_deliveries(github: FakeGitHub, request: Request) -> Reply:
     app = the_app(github, request)
     rows = [d.summary() for d in reversed(github.webhooks.deliveries) if d.app_id == app.id]
+    if outcome := request.query("status", ""):
+        rows = [row for row in rows if (200 <= row["status_code"] < 400) == (outcome == "success")]
     size = min(100, int(request.query("per_page", "30")))
     start = int(request.query("cursor", "0"))
-    more = {"link": f'<{request.url}{request.path}?per_page={size}&cursor={start + size}>; rel="next"'}
+    more = {"link": f'<{request.url}{request.path}?per_page={size}&status={outcome}&cursor={start + size}>; rel="next"'}
     return Reply(200, rows[start : start + size], more if start + size < len(rows) else {})
 
 
