@@ -73,7 +73,7 @@ def test_where_the_app_may_not_write_the_answer_is_a_patch(github, tmp_path):
         pull = shop.pull()
         shop.asks_on(pull.number, "suggest")
         said = shop.result(1)
-    assert "may not open pull requests here" in said
+    assert "could not open a pull request here" in said
     assert f"+      {RULE}\n" in said
     assert (len(shop.repository.pulls), shop.repository.git.find("refs/heads/prompt-verdict")) == (1, None)
     (kept,) = shop.whole.records.suggestions(shop.repository.id)
