@@ -16,6 +16,7 @@ from bot.improve.pull_request import edit_of, opened
 from bot.improve.result_text import RESULT, comment_of, edits_of, report_of
 from bot.runs.improving import ImproveBudget
 from bot.runs.noted_progress import noting
+from bot.runs.written_result import write_result
 from bot.store.async_records import AsyncRecords
 from bot.store.suggest_values import SuggestionState
 from bot.store.values import RunKind, RunState
@@ -25,7 +26,7 @@ from engine.improve.conversation import AskReport
 from engine.improve.suggest import Task, prepare_search, suggest
 from engine.improve.target import target_of
 from engine.render.figures import plural, usd
-from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
+from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
@@ -232,11 +233,11 @@ class SuggestionSteps:
 
         try:
             made = await asyncio.to_thread(work)
-        except HostUnavailable:
+        except (HostUnavailable, StoreError):
             raise
-        except HostError as error:
+        except PromptVerdictError as error:
             log.info("no pull request", suggestion=suggestion.id, why=str(error))
-            return suggestion, "This App may not open pull requests here, so this is a patch."
+            return suggestion, f"This App could not open a pull request here ({error.what}). So this is a patch."
         if isinstance(made, str):
             return suggestion, made
         await self._records.suggestion_opened(suggestion.id, made.url)
@@ -246,15 +247,7 @@ class SuggestionSteps:
         return await self._records.end_suggestion(suggestion.id, state, outcome, self._clock.utc()) or suggestion
 
     async def _report(self, run: Run, suggestion: Suggestion, report: Report | None, why: str) -> None:
-        """Writes the result to the pull request on which a person asked. If GitHub refuses, it is only logged."""
         if suggestion.number is None:
             return
         text = comment_of(suggestion, report, page=self._page_of(suggestion), why_patch=why)
-        marker = f"{RESULT} {suggestion.id}"
-        try:
-            host = await asyncio.to_thread(self._app.host, run.installation_id, run.repository)
-            await asyncio.to_thread(host.comment, suggestion.number, f"{marker} -->\n{text}\n", marker)
-        except HostUnavailable:
-            raise
-        except HostError as error:
-            log.error("result not written", run=run.id, why=str(error))
+        await write_result(self._app, run, suggestion.number, f"{RESULT} {suggestion.id}", text)

@@ -279,6 +279,8 @@ def suggest(
         from action.cli.ask import ask as one_round
 
         exit_with(one_round(options, ask, calling))
+    if restart:
+        raise typer.BadParameter("--restart is for a conversation: use it with --ask")
     from action.cli.suggest import suggest as run
 
     exit_with(run(options, calling))
