@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.store.hub_tables import HubVersions, MoveDeployments, Promotions, ReadTokens, TagMoves
+from bot.store.name_tables import FormerNames
 from bot.store.tables import (
     AuditReasons,
     CaseDocuments,
@@ -23,7 +24,7 @@ from bot.store.tables import (
 
 CONTENT: tuple[type[Table], ...] = (
     CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
-    Comments, Commands, Outcomes, MoveDeployments, Promotions, ReadTokens, Repositories, AuditReasons, TagMoves,
-    HubVersions,
+    Comments, Commands, Outcomes, MoveDeployments, Promotions, ReadTokens, FormerNames, Repositories, AuditReasons,
+    TagMoves, HubVersions,
 )  # fmt: skip
 """Every table that belongs to a repository, children first. Triggers let those after it go only after it."""

@@ -9,6 +9,7 @@ from bot.store.compare_records import CompareRecords
 from bot.store.database import Database
 from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
+from bot.store.former_names import NameRecords
 from bot.store.home_records import HomeRecords
 from bot.store.hub_records import HubRecords
 from bot.store.installations import InstallationRecords
@@ -43,6 +44,7 @@ class Records(
     SessionRecords,
     HubRecords,
     TokenRecords,
+    NameRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 
