@@ -116,6 +116,10 @@ def setup(
         bool,
         typer.Option("--deployments", help="Show moves of tags as deployments: the App asks for deployments: write."),
     ] = False,
+    issues: Annotated[
+        bool,
+        typer.Option("--issues", help="Open an issue for each alert about production: the App asks for issues: write."),
+    ] = False,
 ) -> None:
     """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
@@ -135,6 +139,7 @@ def setup(
             port=port,
             opens_pull_requests=pull_requests,
             deploys=deployments,
+            opens_issues=issues,
             proxy=os.environ.get(PROXY) or None,
             ca_bundle=os.environ.get(CA_BUNDLE) or None,
         ),

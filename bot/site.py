@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
     from bot.settings import LocalSettings, Settings
     from bot.store.records import Records
+    from bot.telemetry.metrics import Metrics
     from schemas.ports import Clock
 
 
@@ -77,6 +78,14 @@ def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hu
     HubManaging(records, hub, person, clock).add_to(app)
 
 
+def add_intake(app: FastAPI, records: Records, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    """Adds the routes to which applications send what happens in production."""
+    from adapters.prices import listed_price
+    from bot.production.intake import Intake
+
+    Intake(records, clock, metrics, listed_price, keep_days=settings.keep_spans_days).add_to(app)
+
+
 def facts_of(settings: Settings) -> Facts:
     """Returns what pages show of the operator's settings. No secret is among them."""
     caps = settings.caps
@@ -85,6 +94,11 @@ def facts_of(settings: Settings) -> Facts:
         ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
         ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
         ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
+        (
+            "Single calls in production are kept for",
+            f"{settings.keep_spans_days} days",
+            _source(names.KEEP_SPANS, settings.keep_spans_days),
+        ),
         ("Pull requests measured at once", str(settings.concurrency), _source(names.RUNS, settings.concurrency)),
     )
     return Facts(

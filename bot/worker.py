@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.alerts.evaluation import DriftEvaluation
+from bot.alerts.publisher import AlertPublisher
+from bot.alerts.watch_steps import WatchSteps
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -18,6 +21,7 @@ from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
+from bot.production.default_settings import DefaultSettings
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
 from bot.runs.default_branch import DefaultBranch
@@ -35,17 +39,21 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from adapters.github.conditional import Answered
+    from bot.alerts.publisher import Channels
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
-    from bot.store.values import Run
+    from bot.store.values import RepositoryRef, Run
     from bot.telemetry.metrics import Metrics
     from bot.webhooks.intents import CommandPosted
+    from schemas.host import Sha
     from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, SourceCache, Clock], Evaluation]
 
+SETTINGS_AGE = timedelta(hours=1)
+"""How old the settings of production may be where pushes were missed."""
 SOURCES = "sources"
 """The folder of cached repositories, in the data folder."""
 
@@ -86,7 +94,10 @@ class Worker:
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
         self._copy = GitHubCopy(records, app, branch, clock)
+        self._drift = DriftEvaluation(records, settings.slot)
+        self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
+        self._watches = WatchSteps(records, evaluation, branch, clock)
         execution = Execution(
             records,
             evaluation,
@@ -103,6 +114,7 @@ class Worker:
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
                 RunKind.PROMOTION: self._promotions,
+                RunKind.WATCH: self._watches,
             },
         )
         self.run_queue = RunQueue(
@@ -112,13 +124,14 @@ class Worker:
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        followed = FollowedFile(records, self._hub, branch, app)
+        self._followed = FollowedFile(records, self._hub, branch, app)
+        self._production = DefaultSettings(records, branch, app, clock)
         handler = IntentHandler(
             records,
             self.reconciler,
             coverage,
             handle_command=self._answer,
-            follow_tags=followed.follow,
+            on_default=self._on_default,
             clock=clock,
         )
         self.delivery_processor = DeliveryProcessor(
@@ -136,6 +149,7 @@ class Worker:
             keep_house=self._keep_house,
             keep_copies=self._keep_copies,
             move_tags=self._move_tags,
+            watch_production=self._watch_production,
             metrics=metrics,
             health=self._health,
         )
@@ -177,18 +191,43 @@ class Worker:
         context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
         return await answer(command, context)
 
+    def _on_default(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
+        self._followed.follow(repo, branch, pushed)
+        self._production.pushed(repo, branch, pushed)
+
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
         await self._copy.report()
+
+    async def _watch_production(self) -> None:
+        now = self._clock.utc()
+        # One worker at a time reads, starts and tells.
+        if await self._drift.evaluate(now):
+            await self._watches.start(self.run_queue, now)
+            await self._alerts.publish()
+
+    def _alerts_page(self, repository_id: int) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.alerts(repository_id)
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+        await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
 
     async def _keep_copies(self) -> None:
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
+
+
+def _channels(settings: Settings) -> Channels | None:
+    """Returns where alerts go beside issues. Raises UsageError for an address that no channel has."""
+    if not settings.alert_urls:
+        return None
+    from adapters.notices import Notices
+
+    return Notices([url.get_secret_value() for url in settings.alert_urls])
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:

@@ -199,6 +199,15 @@ class ScorerConfig(Value):
     """What it returns: a ``metric`` from 0 to 1, or a ``check``."""
 
 
+class ProductionConfig(Value):
+    """What the bot keeps of this prompt's calls in production. Figures are always kept, content is not."""
+
+    content: float = Field(default=0.0, ge=0, le=1)
+    """The share of traces whose inputs and outputs are kept, from 0 (none) to 1 (all). They may be personal data."""
+    content_days: int = Field(default=14, ge=1, le=365)
+    """Days until kept content is deleted."""
+
+
 class LineageConfig(Value):
     """One lineage: a prompt, its tests and how it is judged. Paths are relative to the configuration's folder."""
 
@@ -256,6 +265,8 @@ class LineageConfig(Value):
     """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+    production: ProductionConfig | None = None
+    """What the bot keeps of its calls in production."""
 
     @property
     def pairwise(self) -> bool:

@@ -37,6 +37,7 @@ PURE_USES = {
 
 
 BOT_ROOMS = {
+    "alerts": {"hub", "runs", "store", "telemetry"},
     "telemetry": set(),
     "store": {"blocking"},
     "webhooks": {"store", "telemetry", "settings"},
@@ -46,6 +47,7 @@ BOT_ROOMS = {
     "hub": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
     "pages": {"commands", "hub", "store", "telemetry"},
+    "production": {"hub", "runs", "store", "telemetry", "webhooks"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""

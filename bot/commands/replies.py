@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 
-from bot.commands.patches import Patch
 from engine.render.encode import code, prose, visible
 from engine.render.limits import COMMENT
 from engine.render.links import link
 from engine.render.sections import fold
+from engine.test_edits.patches import Patch
 
 ANSWER = "<!-- prompt-verdict-answer"
 """The start of an answer's first line, before the command's comment id. It differs from the scorecard's marker."""

@@ -38,6 +38,8 @@ LONGEST_PAUSE_S = 60.0
 """Seconds between two tries of a run that fails again and again."""
 TAGS_S = 2.0
 """Short, because a person waits for the result of a promotion."""
+PRODUCTION_S = 60.0
+"""What is read of production changes once a day. The rest tells alerts and starts due watches."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSEKEEPING_S = 3600.0
@@ -81,6 +83,7 @@ class Sweep:
         keep_house: Callable[[datetime], Awaitable[None]],
         keep_copies: Callable[[], Awaitable[None]],
         move_tags: Callable[[], Awaitable[None]],
+        watch_production: Callable[[], Awaitable[None]],
         metrics: Metrics,
         health: Health,
     ) -> None:
@@ -98,6 +101,7 @@ class Sweep:
         self._keep_house = keep_house
         self._keep_copies = keep_copies
         self._move_tags = move_tags
+        self._watch_production = watch_production
         self._metrics = metrics
         self._seen_until: datetime | None = None
         self._expired: set[tuple[str, datetime]] = set()
@@ -111,6 +115,7 @@ class Sweep:
             group.create_task(self._every(HEARTBEAT_S, self.beat))
             group.create_task(self._every(RUNS_S, self.runs))
             group.create_task(self._every(TAGS_S, self.tags))
+            group.create_task(self._every(PRODUCTION_S, self.production))
             group.create_task(self._every(HOUSEKEEPING_S, self.copies))
             group.create_task(self._every(DELIVERIES_S, self.deliveries, for_all=True))
             group.create_task(self._every(HEADS_S, self.heads, for_all=True))
@@ -185,6 +190,10 @@ class Sweep:
     async def tags(self) -> None:
         """Starts promotions that were asked for in comments, on pages or over the API, and tells GitHub about moves."""
         await self._move_tags()
+
+    async def production(self) -> None:
+        """Reads drift where a day is complete, tells alerts, and starts watches that are due."""
+        await self._watch_production()
 
     async def deliveries(self) -> None:
         """Stores webhooks that GitHub could not deliver, as if they had arrived."""

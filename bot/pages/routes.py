@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.pages.access import Role
+from bot.pages.views.alerts import alerts
 from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
+from bot.pages.views.new_case import new_case
+from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -44,7 +47,9 @@ ROUTES = (
     PageRoute("/organizations/{owner}", organization),
     PageRoute(REPOSITORY, repository),
     PageRoute(f"{REPOSITORY}/audit", audit),
+    PageRoute(f"{REPOSITORY}/alerts", alerts, form=True),
     PageRoute(f"{REPOSITORY}/settings", settings),
+    PageRoute(f"{REPOSITORY}/production", production),
     PageRoute(RUN, run),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
@@ -54,6 +59,8 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
+    PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/production", production),
 )

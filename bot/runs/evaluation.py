@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from bot.runs.experiment_models import on_models
@@ -18,6 +18,8 @@ from engine.pipeline import look
 from engine.planning.prepared import plan as plan_experiments
 from engine.records.trend import with_trends
 from engine.runner.preparation import PreparedRun
+from engine.watch.alone import asks_of
+from engine.watch.fresh_answers import FreshAnswers
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.trees import Merge
@@ -54,6 +56,8 @@ class Evaluated:
     scorecard: Scorecard
     measured: tuple[Measured, ...] = ()
     """The inputs of the verdict."""
+    served: Mapping[tuple[str, str], Mapping[tuple[str, str | None], int]] = field(default_factory=dict)
+    """By lineage and model, of a run without earlier answers: answers by model and fingerprint as served."""
 
 
 class Evaluation(Protocol):
@@ -69,8 +73,13 @@ class Evaluation(Protocol):
         """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
         ...
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
-        """Plans changes that were found in another way than between two commits; spends nothing. Blocks."""
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> Preparation[Evaluated]:
+        """Plans changes that were found in another way than between two commits; spends nothing. Blocks.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -135,9 +144,14 @@ class LiveEvaluation:
 
         return self._planned(repo, pull_request, *self.sources.read(repo, read))
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
-        """Plans changes that were found in another way than between two commits; spends nothing."""
-        return self._planned(repo, pull_request, detection, ())
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> RunPreparation:
+        """Plans changes that were found in another way than between two commits; spends nothing.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
+        return replace(self._planned(repo, pull_request, detection, ()), fresh=fresh)
 
     def prepare_experiment(
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
@@ -200,6 +214,8 @@ class RunPreparation(PreparedRun):
 
     repo: RepositoryRef
     evaluation: LiveEvaluation
+    fresh: str | None = None
+    """The mark of answers that may be used. ``None``: all stored answers."""
 
     @property
     def cap_usd(self) -> Decimal:
@@ -220,9 +236,11 @@ class RunPreparation(PreparedRun):
         # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
         async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
             with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
+                store = RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock)
+                answers = FreshAnswers(store, self.fresh, asks_of(self.prepared)) if self.fresh else None
                 found = await self.run(
                     access=evaluation.access,
-                    store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
+                    store=answers or store,
                     clock=evaluation.clock,
                     report=report,
                     renderer=renderer,
@@ -230,7 +248,8 @@ class RunPreparation(PreparedRun):
                     on_texts=keep,
                 )
         measured = provenance_of(self.prepared, found.records, texts)
-        return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
+        card = await asyncio.to_thread(self._with_trends, found.scorecard, measured)
+        return Evaluated(card, measured, answers.served if answers else {})
 
     def _with_trends(self, scorecard: Scorecard, measured: Sequence[Measured]) -> Scorecard:
         """Adds the verdicts on the last merged changes."""

@@ -63,6 +63,14 @@ class AsyncRecords(Threaded[Records]):
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
     unreported_moves = in_thread(Records.unreported_moves)
+    # alerts
+    episode_told = in_thread(Records.episode_told)
+    due_watches = in_thread(Records.due_watches)
+    keep_watched = in_thread(Records.keep_watched)
+    take_turn = in_thread(Records.take_turn)
+    watch_goes_on = in_thread(Records.watch_goes_on)
+    watch_of_run = in_thread(Records.watch_of_run)
+    untold_episodes = in_thread(Records.untold_episodes)
     # workers, money, retention
     dead_slots = in_thread(Records.dead_slots)
     first_slot = in_thread(Records.first_slot)

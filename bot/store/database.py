@@ -168,10 +168,15 @@ def _hint(cause: BaseException) -> str:
 
 def add_once(session: Session, row: Table) -> bool:
     """Adds a row. Returns False if one with the same key exists; that one stays. Waits for a concurrent insert."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {name: value for name, value in row.model_dump().items() if value is not None}
-    added = insert(type(row)).values(values).on_conflict_do_nothing().returning(literal(1))
+    added = insert_once(session, type(row)).values(values).returning(literal(1))
     return session.connection().execute(added).first() is not None
+
+
+def insert_once(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    """Returns the statement that inserts rows and leaves those alone that exist."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:

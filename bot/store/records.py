@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store.alert_records import AlertRecords
 from bot.store.audit import AuditRecords
 from bot.store.case_records import CaseRecords
 from bot.store.comments import CommentRecords
@@ -16,12 +17,15 @@ from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
 from bot.store.model_records import ModelRecords
 from bot.store.page_records import PageRecords
+from bot.store.production_records import ProductionRecords
 from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.session_records import SessionRecords
+from bot.store.staged_records import StagedRecords
 from bot.store.token_records import TokenRecords
 from bot.store.verdicts import VerdictRecords
+from bot.store.watch_records import WatchRecords
 from bot.store.worker_slots import SlotRecords
 
 
@@ -45,6 +49,10 @@ class Records(
     HubRecords,
     TokenRecords,
     NameRecords,
+    ProductionRecords,
+    AlertRecords,
+    StagedRecords,
+    WatchRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

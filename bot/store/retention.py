@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, or_, select
 
 from bot.store.deliveries import WAITING
+from bot.store.production_writing import delete_production
 from bot.store.tables import (
     CaseDocuments,
     CaseResults,
@@ -44,6 +45,8 @@ class Retention(Value):
     """Handled webhooks and commands. GitHub redelivers for three days."""
     texts_days: int = Field(default=365, ge=30)
     """Scorecards, records, prompts, test sets and model outputs. Their figures stay."""
+    spans_days: int = Field(default=30, ge=1)
+    """Single calls in production. Their hourly figures stay for ``KEEP_HOURS``."""
 
 
 class RetentionRecords:
@@ -59,6 +62,7 @@ class RetentionRecords:
         settled = at - timedelta(days=retention.deliveries_days)
         old = at - timedelta(days=retention.texts_days)
         deleted = self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_sessions(at)
+        deleted += delete_production(self._database, at, timedelta(days=retention.spans_days))
         return deleted + self._delete_abandoned() + self._delete_texts(old)
 
     def _delete_abandoned(self) -> int:

@@ -56,6 +56,8 @@ class RunKind(StrEnum):
     """A merge commit of the merge queue."""
     EXPERIMENT = "experiment"
     """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
+    WATCH = "watch"
+    """The production version again, compared with its stored answers."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
 

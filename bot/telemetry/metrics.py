@@ -1,8 +1,8 @@
-"""Metrics for Prometheus. Numbers only: no repository, person or sha is a label."""
+"""Metrics for Prometheus. No person or sha is a label. Prompts in production are, with the repository's number."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from bot.telemetry.production_metrics import ProductionGauges, PromptTotals
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Metrics:
         self.spent = counter("spent_usd", "What providers charged, in USD")
         self.commands = counter("commands", "Commands in comments that were answered", ["command", "result"])
         """``result``: done, refused or unclear."""
+        self.spans = counter("spans", "Spans and log records of applications that were stored", ["signal"])
+        """``signal``: span or log. Those that were known are counted too."""
+        self.rejected_spans = counter("rejected_spans", "Spans that were refused: no valid id, or a wrong time")
+        self.refused_exports = counter("refused_exports", "Requests of exporters that were refused", ["status"])
         self.repairs = counter("repairs", "What the sweep repaired", ["what"])
         self.github = counter("github_requests", "Requests to GitHub's API", ["result"])
         """``result``: counted, unchanged (GitHub doesn't count it), refused or failed."""
@@ -92,6 +97,12 @@ class Metrics:
     def watch(self, records: WorkCounts, clock: Clock) -> None:
         """Reads ``records`` at each scrape."""
         self._registry.register(_WorkGauges(records, clock))
+
+    def watch_production(self, records: PromptTotals, clock: Clock, waiting: Callable[[], int]) -> None:
+        """Reads the prompts' figures and the length of the intake's queue at each scrape."""
+        self._registry.register(ProductionGauges(records, clock))
+        gauge = Gauge("waiting_spans", "Spans that wait to be stored", namespace=NAMESPACE, registry=self._registry)
+        gauge.set_function(waiting)
 
     def text(self) -> bytes:
         """Returns everything in Prometheus' text format. Blocks."""

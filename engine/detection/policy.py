@@ -206,6 +206,7 @@ LINEAGE: Mapping[str, Judge] = {
     "reference": _always(UNCLEAR),
     "static": _always(UNCLEAR),
     "template": _always(UNCLEAR),
+    "production": _always(UNCLEAR),  # kept content may be personal data
 }
 TAGS: Mapping[str, Judge] = {
     "immutable": _names(TIGHTER),

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from engine.pages.plots import radar, score_line
+from engine.pages.plots import day_mark, radar, score_line, stacked, trend
 from engine.render.html import Room, page_environment, page_source
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def stylesheet_name() -> str:
 def _environment() -> Environment:
     made = page_environment("engine.pages")
     made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA]}
-    made.globals |= {"radar": radar, "score_line": score_line, "STYLE": stylesheet_name()}
+    plots = {"radar": radar, "score_line": score_line, "stacked": stacked, "trend": trend, "day_mark": day_mark}
+    made.globals |= {**plots, "STYLE": stylesheet_name()}
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +66,8 @@ def case_of(
             slices=reading.texts("slice", "slices"),
             tags=reading.texts("tags"),
             source=reading.origin(),
-            protected=reading.protected(),
+            verified=reading.flag("verified", default=True),
+            protected=reading.flag("protected"),
             cluster=reading.text("cluster"),
             notes=reading.text("notes"),
             rubric=reading.either("rubric", "rubric_notes") or asserted.rubric,
@@ -235,8 +237,8 @@ class _Reading:
         except ValueError:
             raise self.error(f"unknown source {shown(str(name))}", did_you_mean(str(name), Origin)) from None
 
-    def protected(self) -> bool:
-        value = self.row.get("protected", False)
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.row.get(key, default)
         if not isinstance(value, bool):
-            raise self.error("protected must be true or false", "write protected: true")
+            raise self.error(f"{key} must be true or false", f"write {key}: {json.dumps(not default)}")
         return value

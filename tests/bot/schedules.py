@@ -297,7 +297,7 @@ class Town:
 
         coverage = Coverage(records, App, self.queue, clock)
         handler = IntentHandler(
-            records, reconciler, coverage, handle_command=reply, follow_tags=lambda *_: None, clock=clock
+            records, reconciler, coverage, handle_command=reply, on_default=lambda *_: None, clock=clock
         )
         execution = Execution(
             records, self, publisher, clock, on_superseded=reconciler.superseded, metrics=METRICS,

@@ -48,6 +48,7 @@ def tests(context: Context) -> Page | None:
         "model": model,
         "snapshots": context.records.snapshots(at, lineage_id),
         "duplicates": _duplicates(context, lineage_id),
+        "new_case": f"{addresses.lineage(at, lineage_id)}/new-case",
     }
     values |= _cases(context, history, run, experiment)
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Test set", None))

@@ -284,7 +284,7 @@ class Quiet:
 
 async def test_an_old_push_that_is_delivered_again_takes_nothing_back(hub, followed):
     branch, file = followed()
-    handler = IntentHandler(hub.records, Quiet(), None, handle_command=None, follow_tags=file.follow, clock=hub.clock)
+    handler = IntentHandler(hub.records, Quiet(), None, handle_command=None, on_default=file.follow, clock=hub.clock)
     old, new = "a" * 40, "b" * 40
     for sha, number in ((old, 0), (new, 1)):
         branch.push(sha, number)

@@ -18,6 +18,7 @@ from schemas.experiments import ExperimentRecord
 from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.hub import HubModel, HubPrompt
 from schemas.outcomes import Arm
+from schemas.production import SpanFacts
 from schemas.prompts import Dialect, Message, Role
 from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
@@ -218,6 +219,30 @@ def tagged(records, now=NOW):
             records.end_promotion(made.id, state, outcome, now)
 
 
+def in_production(records, now=NOW, word=""):
+    """Twelve days of one prompt's calls, with another version and model in between, and calls that name no prompt."""
+    dice = random.Random(3)
+    spans = []
+    for number in range(240):
+        start = now - timedelta(hours=number * 1.2, minutes=7)
+        fresh = number < 100
+        decision = dice.choices(["billing", "technical", "other"], [5, 3, 2 + 2 * fresh])[0]
+        failed, deferred = number % 40 == 7, number % 15 == 3
+        spans.append(
+            SpanFacts(
+                trace_id=f"{number + 1:032x}", span_id=f"{1:016x}", started_at=start, calls_model=True,
+                ended_at=start + timedelta(seconds=dice.uniform(0.3, 3)),
+                lineage=None if number % 30 == 29 else "support-triage",
+                digest=("b" if fresh else "a") * 64, model=f"toy-1-2026{word}" if fresh else "toy-1",
+                decision=None if failed or deferred else f"{decision}{word}",
+                confidence=None if failed else dice.uniform(0.5, 1), deferred=f"low confidence{word}" if deferred else None,
+                input_tokens=500, output_tokens=5, cost_usd=Decimal("0.000125"), finish_reason="stop",
+                error="Timeout" if failed else None,
+            )
+        )  # fmt: skip
+    records.write_spans(SHOP.repository_id, spans)
+
+
 def organization(records, now=NOW):
     """Everything that the pages show."""
     records.installed(7, "acme", now)
@@ -253,6 +278,7 @@ def organization(records, now=NOW):
         )
     )  # fmt: skip
     tagged(records, now)
+    in_production(records, now)
     for repo, days, usd in ((11, 2, "12.40"), (11, 25, "31.75"), (12, 3, "4.20")):
         records.spend(repo, (now - timedelta(days=days)).date(), Decimal(usd))
     return made

@@ -61,6 +61,8 @@ class Repository:
     roles: dict[str, str] = field(default_factory=dict)
     """Login → none, read, triage, write, maintain or admin."""
     pulls: dict[int, Pull] = field(default_factory=dict)
+    issues: dict[int, Json] = field(default_factory=dict)
+    """Issues that are no pull requests. Both share their numbers."""
     comments: list[Json] = field(default_factory=list)
     reviews: list[Json] = field(default_factory=list)
     activities: list[Json] = field(default_factory=list)
