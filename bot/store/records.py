@@ -11,6 +11,7 @@ from bot.store.compare_records import CompareRecords
 from bot.store.database import Database
 from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
+from bot.store.former_names import NameRecords
 from bot.store.home_records import HomeRecords
 from bot.store.hub_records import HubRecords
 from bot.store.installations import InstallationRecords
@@ -50,6 +51,7 @@ class Records(
     HubRecords,
     TokenRecords,
     SuggestionRecords,
+    NameRecords,
     ProductionRecords,
     AlertRecords,
     StagedRecords,
