@@ -124,7 +124,7 @@ class Bench:
         self.ended(run)
         return self.known()
 
-    def ended(self, run, patience_s=60):
+    def ended(self, run, patience_s=200):
         self.whole.until(lambda: not self.records.run(run.id).state.is_open, patience_s)
         return self.records.run(run.id)
 
@@ -178,7 +178,7 @@ lineages:
     checks:
       - {name: short, max_words: 40}
       - {name: polite, contains: Thank you}
-"""  # noqa: E501
+"""
 SENTENCES = (
     "Thank you for your message.", "We are sorry that this happened.", "Your order left our warehouse on Monday.",
     "The parcel service needs two to four days.", "You can follow it with the link in our first letter.",
