@@ -7,7 +7,7 @@ from decimal import Decimal
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.planning.call_cost import BYTES_PER_TOKEN, MILLION, THOUSAND, USUAL_OUTPUT
+from engine.planning.call_cost import BYTES_PER_TOKEN, MILLION, THOUSAND, TOOL_OVERHEAD, UNLIMITED_OUTPUT, USUAL_OUTPUT
 
 if TYPE_CHECKING:
     from schemas.pricing import Price
@@ -21,11 +21,13 @@ ROUNDS = 2
 
 
 class Estimate(NamedTuple):
-    """Calls and USD: if the committed version's answers are stored and nothing is confirmed, and if neither holds."""
+    """USD: if the committed version's answers are stored and nothing is confirmed, and if neither holds."""
 
     cases: int
     least_usd: Decimal
     most_usd: Decimal
+    call_usd: Decimal
+    """The most that one call may cost. Less than that allows no call at all."""
 
 
 def per_case(messages: Sequence[Message], cases: Sequence[TestCase], price: Price, max_tokens: float | None) -> Decimal:
@@ -37,12 +39,22 @@ def per_case(messages: Sequence[Message], cases: Sequence[TestCase], price: Pric
     return (Decimal(round(read)) * price.input + Decimal(int(written)) * price.output) / MILLION
 
 
-def estimate(cases: int, each: Decimal, before: Decimal, judges: Sequence[Price]) -> Estimate:
+def worst_call(
+    messages: Sequence[Message], cases: Sequence[TestCase], prices: Sequence[Price], max_tokens: float | None
+) -> Decimal:
+    """Returns the most that one call may cost in USD, as the runner reckons it before each call, with some to spare."""
+    read = sum(len(message.content.encode()) for message in messages) + TOOL_OVERHEAD + JUDGE_INPUT * BYTES_PER_TOKEN
+    read += max((sum(len(str(value).encode()) for value in case.inputs.values()) for case in cases), default=0)
+    written = int(max_tokens or UNLIMITED_OUTPUT)
+    return max(((read * price.input + written * price.output) / MILLION for price in prices), default=Decimal(0))
+
+
+def estimate(cases: int, each: Decimal, before: Decimal, judges: Sequence[Price], call: Decimal) -> Estimate:
     """Returns the estimate of a run. ``each`` is what an answer to the draft costs, ``before`` one to the prompt as it
-    is, in USD."""
+    is, and ``call`` the most that one call may cost, in USD."""
     judged = sum(((JUDGE_INPUT * price.input + JUDGE_OUTPUT * price.output) / MILLION for price in judges), Decimal(0))
     least = cases * (each + judged)
-    return Estimate(cases, least, ROUNDS * cases * (each + before + 2 * judged))
+    return Estimate(cases, least, ROUNDS * cases * (each + before + 2 * judged), call)
 
 
 def of_history(per_1000: Decimal) -> Decimal:

@@ -12,7 +12,7 @@ from bot.pages.addresses import with_query
 from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.playground_form import edit_of, estimate_of, fields, from_version
-from bot.pages.views.playground_live import answers_of, beside, gate_says, status_of
+from bot.pages.views.playground_live import answers_of, beside, gate_says, ordered, status_of
 from bot.pages.views.spending import asking, check_caps
 from bot.store.values import ExperimentRequest
 from engine.playground.draft import DraftEdit, Pick
@@ -187,7 +187,7 @@ def _started(context: Context, bench: Bench, edit: DraftEdit, draft: int) -> Run
         raise ConfigError("your own input is empty", hint="write what the prompt is to answer")
     check_caps(context)
     most = estimate_of(context, bench.page, bench.opened, edit)
-    ask = asking(context, None if most is None else most.most_usd)
+    ask = asking(context, most.most_usd, most.call_usd) if most is not None else asking(context, None)
     model = edit.model or bench.opened.model
     request = ExperimentRequest(
         lineage=bench.page.name, models=(model,) if model else tuple(bench.opened.models[:1]), by=ask.by
@@ -262,7 +262,7 @@ def live_values(context: Context, run: Run, asked: AskedRun, other: int | None =
     return {
         "run": run,
         "status": status_of(run, asked, answers, context.now),
-        "cases": sorted(answers.cases.values(), key=lambda one: one.position),
+        "cases": list(answers.cases.values()) if run.state.is_open else ordered(answers.cases.values()),
         "answered": max((len(scores) for scores in answers.scores.values()), default=0),
         "gate": gate,
         "other": other,

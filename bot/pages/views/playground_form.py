@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.pages.views.spending import known_costs, price_of
 from engine.pages.render import typed, untyped
 from engine.playground.draft import DraftEdit, Pick
-from engine.playground.estimate import Estimate, estimate, of_history, per_case
+from engine.playground.estimate import Estimate, estimate, of_history, per_case, worst_call
 from engine.prompt_edits.edit import like
 from engine.readers.dialects import names_in
 from engine.render.figures import usd
@@ -200,11 +200,14 @@ def estimate_of(context: Context, page: LineagePage, opened: Opened, edit: Draft
         return None
     cases = change.tests.cases if change.tests else ()
     costs = known_costs(context, page)
-    own = per_case(opened.prompt.messages, cases, price, {**opened.parameters(), **edit.parameters}.get("max_tokens"))
+    limit = {**opened.parameters(), **edit.parameters}.get("max_tokens")
+    own = per_case(opened.prompt.messages, cases, price, limit)
     each = max(of_history(costs[name]), own / 4) if name in costs else own
     old = of_history(costs[opened.model]) if opened.model in costs else own
     repeated = count(opened, edit) * max(change.gate.repetitions, 1)
-    return estimate(repeated, each, old, [one for one in judges if one is not None])
+    known = [one for one in judges if one is not None]
+    call = worst_call(opened.prompt.messages, cases, [price, before, *known], limit)
+    return estimate(repeated, each, old, known, call)
 
 
 def _estimates(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.store.values import Run
     from schemas.scorecard import LineageCard
 
-SHOWN_CASES = 100
+SHOWN_CASES = 40
 """Cases in the table. The run's own page has all."""
 MOST_ANSWERS = 5_000
 """Answers that are read for a page."""
@@ -133,6 +133,12 @@ def status_of(run: Run, asked: AskedRun, answers: Answers, now: datetime) -> Sta
         case _:
             sentence = "It could not be completed. The operator's log says why."
     return Status(run, asked, sentence, trouble, answers.means)
+
+
+def ordered(cases: Iterable[LiveCase]) -> list[LiveCase]:
+    """Returns the cases with those first that got worse, then those that got better."""
+    ranks = {"regressed": 0, "improved": 1}
+    return sorted(cases, key=lambda one: (ranks.get(one.result, 2), one.position))
 
 
 def beside(answers: Answers, other: Answers) -> None:

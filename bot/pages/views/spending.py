@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from schemas.config import ModelConfig
     from schemas.pricing import Price
 
-LEAST_USD = Decimal("0.10")
-"""The least that a run reserves."""
+CALL_USD = Decimal("0.20")
+"""The most that one call probably costs, where its prices were not looked up."""
+UNKNOWN_USD = Decimal("0.50")
+"""What a run probably costs at most of whose cost nothing is known."""
+UNSET_USD = Decimal(20)
+"""The cap of a person on a site whose operator's settings are not known."""
+IN_FLIGHT = 4
+"""Calls in flight that a reservation has room for. More of them wait."""
 MARGIN = 3
 """How much more than its estimate a run may spend. The rest is free again when it ends."""
 
@@ -49,17 +55,18 @@ def check_caps(context: Context) -> None:
             raise BudgetExceeded(f"the operator's cap of {usd(cap)} a day for {what} is used up", hint="try tomorrow")
 
 
-def asking(context: Context, most_usd: Decimal | None) -> Ask:
+def asking(context: Context, most_usd: Decimal | None, call_usd: Decimal = CALL_USD) -> Ask:
     """Returns the reservation of a run that probably costs ``most_usd`` at most; ``None``: nothing is known about it.
 
-    It is the run's own cap, and never more than what the operator allows for a run and what the person has left.
+    It is the run's own cap: a multiple of the estimate, and room for some calls in flight, each of which may cost
+    ``call_usd``. It is never more than what the operator allows for a run. A person who has less left gets that, as
+    long as it allows the estimate.
     """
     facts, by = context.facts, context.visitor.login or ""
-    cap = facts.person_usd if facts.person_usd is not None else Decimal(20)
-    wanted = Decimal(1) if most_usd is None else max(MARGIN * most_usd, LEAST_USD)
+    cap = facts.person_usd if facts.person_usd is not None else UNSET_USD
+    expected = UNKNOWN_USD if most_usd is None else most_usd
+    wanted = MARGIN * expected + IN_FLIGHT * call_usd
     if facts.run_usd is not None:
         wanted = min(wanted, facts.run_usd)
     left = cap - context.records.person_usd(by, context.now.date())
-    # With less than three times the estimate, the run may still be enough. With less than the estimate, it is not.
-    usd_of_run = left if most_usd is not None and wanted > left >= max(most_usd, LEAST_USD) else wanted
-    return Ask(by=by, usd=usd_of_run, cap=cap)
+    return Ask(by=by, usd=left if wanted > left >= expected + call_usd else wanted, cap=cap)

@@ -124,7 +124,7 @@ class Bench:
         self.ended(run)
         return self.known()
 
-    def ended(self, run, patience_s=60):
+    def ended(self, run, patience_s=200):
         self.whole.until(lambda: not self.records.run(run.id).state.is_open, patience_s)
         return self.records.run(run.id)
 
