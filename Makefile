@@ -43,15 +43,13 @@ check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/mypy
 
 test: $(READY) ## All tests that are fast
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(READY) ## The other tests: whole processes that are killed, storms of webhooks, pages in a browser
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
-PURE := adoption blame detect evaluators examples formats gate hostile improve offline pipeline promptfoo render run \
-	end_to_end/test_backtest.py action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py
-coverage: $(READY) ## What the pure packages' own tests reach of them, by branches: 95% at least
-	$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term $(addprefix tests/,$(PURE))
+coverage: ## All tests that are fast, and what they reach of the pure packages, by branches: 95% at least
+	$(MAKE) test COVERAGE=1
 
 container-test: $(READY) ## Build the image and run it as a runner does (where a container engine can be had)
 	PROMPT_VERDICT_CONTAINER=1 $(BIN)/python -m pytest -p no:cacheprovider tests/container

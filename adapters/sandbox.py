@@ -10,13 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import select
-import struct
-import subprocess
-import sys
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +19,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from adapters.framed_child import ChildGoneError, ChildLateError, FramedChild
 from schemas.errors import SourceError
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import LOGICAL, Dialect, Message, RoleSyntax
@@ -196,9 +192,12 @@ class SandboxedRenderer:
                 if reply.fatal or room < 0 or time.monotonic() >= end:
                     self._drop_child()
                     break
-        except _Gone as gone:
+        except ChildLateError:
             self._drop_child()
-            replies.append(str(gone))
+            replies.append("the template takes too long or never ends, and was stopped")
+        except ChildGoneError:
+            self._drop_child()
+            replies.append("the template used too much memory or time, and was stopped")
         except BaseException:
             self._drop_child()  # otherwise the next call would read the answers of this one
             raise
@@ -219,12 +218,8 @@ class _Reply(BaseModel):
     fatal: bool = False
 
 
-class _Gone(Exception):  # noqa: N818 - says why the child is gone
-    """The child was killed or died."""
-
-
 class _Child:
-    """One sandboxed process and its two pipes."""
+    """One sandboxed process. Its methods raise ChildGoneError."""
 
     def __init__(self, memory_bytes: int, deadline_s: float, nice: int) -> None:
         spec = importlib.util.find_spec("jinja2")
@@ -234,76 +229,24 @@ class _Child:
         site = Path(spec.origin).parent.parent
         program = Path(__file__).with_name("sandbox_worker.py")
         numbers = map(str, (memory_bytes, deadline_s, MAX_OUTPUT, nice))
-        self._process = subprocess.Popen(  # noqa: S603 - our own program with our own numbers
-            # Isolated: no user packages, no environment, no bytecode files. Only the named folder is added.
-            [sys.executable, "-I", "-S", "-B", program, site, *numbers],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # A template may raise an error that prints an input. Nothing of it may reach our log.
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            bufsize=0,
-        )
-        # Ends the child even if its renderer is never closed.
-        self._finalizer = weakref.finalize(self, _end, self._process)
+        # Isolated: no user packages, no environment, no bytecode files. Only the named folder is added.
+        self._process = FramedChild(["-I", "-S", "-B", str(program), str(site), *numbers], env={})
+        self.send, self.kill = self._process.send, self._process.kill
         try:
             self.receive(START_S)
-        except _Gone:
+        except ChildGoneError:
             self.kill()
             raise SourceError(
                 "the process that renders templates doesn't start", hint="run promptverdict doctor"
             ) from None
 
-    def send(self, frame: bytes) -> None:
-        """Sends a frame. Raises _Gone."""
-        assert self._process.stdin is not None
-        try:
-            view = memoryview(struct.pack(">I", len(frame)) + frame)
-            while view:  # an unbuffered pipe may take less than it is given
-                view = view[self._process.stdin.write(view) or 0 :]
-        except OSError:
-            raise _Gone("the renderer died") from None
-
     def receive(self, seconds: float) -> _Reply:
-        """Returns the next reply within ``seconds``. Raises _Gone."""
-        deadline = time.monotonic() + seconds
-        size = struct.unpack(">I", self._read(4, deadline))[0]
-        if size > 12 * MAX_OUTPUT + 1024:  # the most bytes that JSON uses for a character
-            raise _Gone("the renderer's answer is too long")
+        """Returns the next reply within ``seconds``."""
+        frame = self._process.receive(seconds, 12 * MAX_OUTPUT + 1024)  # the most bytes that JSON uses for a character
         try:
-            return _Reply.model_validate_json(self._read(size, deadline))
+            return _Reply.model_validate_json(frame)
         except ValidationError:
-            raise _Gone("the renderer's answer can't be read") from None
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
-        read = bytearray()
-        # A deadline for the whole reply: one byte at a time must not extend it.
-        while len(read) < size:
-            # A blocking read could wait forever for a child that hangs.
-            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise _Gone("the template takes too long or never ends, and was stopped")
-            data = self._process.stdout.read(min(size - len(read), 1 << 20))
-            if not data:
-                raise _Gone("the template used too much memory or time, and was stopped")
-            read += data
-        return bytes(read)
-
-    def kill(self) -> None:
-        """Ends the process now."""
-        self._finalizer()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    # Reaps the child. Without it, each kill would leave a zombie.
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+            raise ChildGoneError("its reply can't be read") from None
 
 
 def _template_key(job: RenderJob) -> Key:

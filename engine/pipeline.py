@@ -27,6 +27,7 @@ from schemas.ports import Clock, CodeScorers, OutcomeStore, PriceTable, SourceTr
 from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
+from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 
 NOTHING = Decimal(0)
+OnOutcome = Callable[[str, str, TestCase, "Outcome"], None]
+"""Receives lineage, model, the case, and an outcome as soon as it is scored."""
 OnTexts = Callable[[str, str, Iterator[CaseTexts]], None]
 """Receives lineage, model, and the texts of each case that ran."""
 
@@ -148,12 +151,14 @@ async def measure(
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
     on_texts: OnTexts | None = None,
+    on_outcome: OnOutcome | None = None,
 ) -> Scorecard:
     """Runs all planned experiments and decides.
 
     ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``explainer`` names
     the guilty parts of changes that are not approved. ``on_record`` receives the record of each experiment, and
-    ``on_texts`` its texts. Raises StoreError if answers can't be stored.
+    ``on_texts`` its texts. ``on_outcome`` receives each outcome of the gate as it comes. Raises StoreError if answers
+    can't be stored.
     """
     from engine.doubts.calibrate import calibrated, probed
     from engine.planning.earlier_runs import history_of
@@ -202,6 +207,8 @@ async def measure(
         budget_usd=left,
         within=within,
         on_progress=on_progress,
+        on_outcome=on_outcome
+        and (lambda one, outcome: on_outcome(one.lineage, one.name, one.cases[outcome.cell.case], outcome)),
     )
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from evaluators.label_rules import LabelRules
 from schemas.effects import ClassEffect, ClassFigure, Confusion
 
-Z = 1.959964
+Z = 1.959963984540054
 """The normal quantile of a two-sided 95% interval."""
 BINS = 10
 """Bins of equal width for the calibration error."""

@@ -13,70 +13,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from pydantic import JsonValue
 
 from evaluators.judging import ATTEMPTS, Fence, Reading, ask_judge, judge_request
 from evaluators.jury import spoken, undecided, verdict
 from evaluators.parts import Scores
-from evaluators.rubric_text import described, read_entries, task_parts, weighted_mean
+from evaluators.rubric_metrics import RubricMetrics
+from evaluators.rubric_text import described, entries_schema, read_entries, task_parts, weighted_mean
 from evaluators.text import shown
 from schemas.config import ModelConfig
-from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
+from schemas.outcomes import Score
 from schemas.ports import Ask
-from schemas.prompts import Finding, Request
+from schemas.prompts import Request
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
-from schemas.values import digest_of
 
 BLIND_CALLS = 2
 WORST, BEST = 1, 5
+
+_GRADES: JsonValue = {"type": "integer", "enum": list(range(WORST, BEST + 1))}
 
 Grades = dict[str, tuple[int, str]]
 """Dimension → grade from 1 to 5, and the judge's reason, which is untrusted."""
 
 
-class RubricJudge:
-    """The metric ``name``, which is the weighted mean of the dimensions, then one metric for each dimension.
+class RubricJudge(RubricMetrics):
+    """A grade g of 1…5 is the score (g − 1) / 4. The second call lists the dimensions in the opposite order."""
 
-    A grade g of 1…5 is the score (g − 1) / 4. ``gates`` says whether the metrics can decide, which only those of a
-    judge that agrees with people should. The second call lists the dimensions in the opposite order.
-    """
-
-    asks: ClassVar = True
-    ignores_case: ClassVar = False
+    algorithm = "rubric-3"
+    kinds = ("metric", "dimension")
 
     def __init__(self, rubric: Rubric, judges: Sequence[ModelConfig], *, gates: bool, name: str = "overall") -> None:
-        self._rubric = rubric
-        self._judges = tuple(judges)
-        self._gates = gates
-        self._name = name
-
-    @property
-    def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean, then the dimensions in the order of the rubric."""
-        first = MetricSpec(name=self._name, gates=self._gates)
-        return (
-            first,
-            *(MetricSpec(name=name, kind="dimension", gates=self._gates) for name in self._rubric.dimensions),
-        )
-
-    @property
-    def version(self) -> str:
-        """The version of the algorithm and a digest of the rubric and the judges."""
-        versions = [self._version(judge) for judge in self._judges]
-        return versions[0] if len(versions) == 1 else f"jury-1-{digest_of(versions)[:16]}"
-
-    def _version(self, judge: ModelConfig) -> str:
-        """Returns the version of one judge. It is part of its requests, which don't depend on the other judges."""
-        asked = [judge.provider, judge.origin, judge.model, judge.parameters.model_dump(mode="json")]
-        settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), asked]
-        return f"rubric-2-{digest_of(settings)[:16]}"
-
-    def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
-        """Returns ``None``: every case can be graded."""
-        return None
+        super().__init__(rubric, judges, gates=gates, name=name)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
         """Returns the averaged grades, of several judges their median.
@@ -86,8 +55,7 @@ class RubricJudge:
         """
         opinions = [await self._opinion(judge, case, output, ask) for judge in self._judges]
         if (failure := undecided(opinions)) is not None:
-            failed = EvaluatorFailure(metric=self._name, message=failure.problem, kind=failure.kind, hint=failure.fix)
-            return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
+            return self.failed(failure)
         votes = {
             name: [None if one.value is None else _mean_score(one.value, name) for one in opinions]
             for name in self._rubric.dimensions
@@ -149,8 +117,8 @@ class RubricJudge:
         # Everything untrusted goes into the digest, so no part of it can predict the tags.
         fence = Fence(self._version(judge), case.inputs, case.expected, case.rubric, output)
         system = (
-            "You grade one answer of a language model by a rubric, strictly and alone by what stands there. "
-            f"{fence.rule} For every dimension of the rubric first write your reason in one or two sentences, then a "
+            "You grade one answer of a language model by a rubric. Be strict, and judge only the text of the answer. "
+            f"{fence.rule} For each dimension of the rubric, first write your reason in one or two sentences, then a "
             f"whole grade from {WORST} (worst) to {BEST} (best). Reply with one JSON object and nothing else."
         )
         parts = ["# Rubric", *(described(name, self._rubric.dimensions[name]) for name in names)]
@@ -158,7 +126,7 @@ class RubricJudge:
         parts += ["# Answer", fence.around("answer", output)]
         shape = ", ".join(f'{json.dumps(name)}: {{"reason": "…", "grade": {WORST}…{BEST}}}' for name in names)
         parts += ["# Reply", f"{{{shape}}}"]
-        return judge_request(judge, system, "\n\n".join(parts), schema=_schema(names))
+        return judge_request(judge, system, "\n\n".join(parts), schema=entries_schema(names, "grade", _GRADES))
 
     def best_reply(self) -> str:
         """Returns a text that asks for the best grade on every dimension, as an answer could contain it."""
@@ -197,24 +165,6 @@ def _grade(value: JsonValue) -> int | None:
     text = f"{value}" if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
     match = _GRADE.fullmatch(text.strip())
     return int(match[1]) if match else None
-
-
-def _schema(names: list[str]) -> dict[str, JsonValue]:
-    grade: JsonValue = {
-        "type": "object",
-        "properties": {
-            "reason": {"type": "string"},
-            "grade": {"type": "integer", "enum": list(range(WORST, BEST + 1))},
-        },
-        "required": ["reason", "grade"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(names, grade),
-        "required": list(names),
-        "additionalProperties": False,
-    }
 
 
 def _mean_score(calls: list[Grades], name: str) -> float:

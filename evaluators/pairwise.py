@@ -14,26 +14,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar
 
 from pydantic import JsonValue
 
 from evaluators.judging import Fence, Reading, ask_judge, judge_request
 from evaluators.jury import undecided, verdict
 from evaluators.parts import Scores
-from evaluators.rubric_text import described, read_entries, task_parts, weighted_mean
+from evaluators.rubric_metrics import RubricMetrics
+from evaluators.rubric_text import described, entries_schema, read_entries, task_parts, weighted_mean
 from evaluators.text import shown
 from schemas.config import ModelConfig
-from schemas.outcomes import ErrorKind, EvaluatorFailure, MetricSpec, Score
+from schemas.outcomes import ErrorKind, Score
 from schemas.ports import Ask
-from schemas.prompts import Finding, Request
+from schemas.prompts import Request
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
-from schemas.values import digest_of
 
 WIN, TIE, LOSS = 1.0, 0.5, 0.0
 CHOICES = ("A", "B", "same")
 WORDS = {WIN: "better", TIE: "same", LOSS: "worse"}
+_CHOICES: JsonValue = {"type": "string", "enum": list(CHOICES)}
 UNMATCHED = "there is no answer of the other version to compare with"
 
 Preferences = dict[str, tuple[str, str]]
@@ -43,51 +43,19 @@ Opinion = tuple[Preferences, Preferences]
 """One judge's replies: with the candidate's answer as A, and as B."""
 
 
-class PairwiseJudge:
-    """The metric ``name``, which is the weighted mean of the dimensions, then one metric for each dimension.
+class PairwiseJudge(RubricMetrics):
+    """The scores are preferences: 1 for the candidate's answer, 0.5 for neither, 0 for the baseline's."""
 
-    ``gates`` says whether the metrics can decide, which only those of a judge that agrees with people should.
-    """
-
-    asks: ClassVar = True
-    ignores_case: ClassVar = False
+    algorithm = "pairwise-2"
+    kinds = ("preference", "preference")
 
     def __init__(self, rubric: Rubric, judges: Sequence[ModelConfig], *, gates: bool, name: str = "preference") -> None:
-        self._rubric = rubric
-        self._judges = tuple(judges)
-        self._gates = gates
-        self._name = name
-
-    @property
-    def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean, then the dimensions in the order of the rubric."""
-        first = MetricSpec(name=self._name, kind="preference", gates=self._gates)
-        return (
-            first,
-            *(MetricSpec(name=name, kind="preference", gates=self._gates) for name in self._rubric.dimensions),
-        )
-
-    @property
-    def version(self) -> str:
-        """The version of the algorithm and a digest of the rubric and the judges."""
-        return f"pairwise-1-{digest_of([self._version(judge) for judge in self._judges])[:16]}"
-
-    def _version(self, judge: ModelConfig) -> str:
-        """Returns the version of one judge. It is part of its requests, which don't depend on the other judges."""
-        asked = [judge.provider, judge.origin, judge.model, judge.parameters.model_dump(mode="json")]
-        settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), asked]
-        return f"pairwise-1-{digest_of(settings)[:16]}"
-
-    def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
-        """Returns ``None``: the answers to every case can be compared."""
-        return None
+        super().__init__(rubric, judges, gates=gates, name=name)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - one answer has no score
         """Returns a failure for every metric: an answer has no score without the other version's."""
-        # The kind of a call that was not made: it is no failure of a judge or a scorer.
-        return tuple(
-            EvaluatorFailure(metric=spec.name, message=UNMATCHED, kind=ErrorKind.CANCELLED) for spec in self.metrics
-        )
+        # The kind of a call that was not made: no judge or scorer failed.
+        return self.failed(Reading(None, UNMATCHED, ErrorKind.CANCELLED))
 
     def same(self, value: float, reason: str) -> Scores:
         """Returns one value for every metric, as known without a judge."""
@@ -103,8 +71,7 @@ class PairwiseJudge:
             return self.same(TIE, "both versions give the same answer")
         opinions = [await self._opinion(judge, case, baseline, candidate, ask) for judge in self._judges]
         if (failure := undecided(opinions)) is not None:
-            failed = EvaluatorFailure(metric=self._name, message=failure.problem, kind=failure.kind, hint=failure.fix)
-            return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
+            return self.failed(failure)
         known = [one.value for one in opinions if one.value is not None]
         values = {
             name: verdict([preferred(*_orders(opinion, name)) for opinion in known]) for name in self._rubric.dimensions
@@ -161,17 +128,19 @@ class PairwiseJudge:
         # Everything untrusted goes into the digest, so no part of it can predict the tags.
         fence = Fence(self._version(judge), case.inputs, case.expected, case.rubric, first, second)
         system = (
-            "You compare two answers of language models to the same task by a rubric, strictly and alone by what "
-            f"stands there. {fence.rule} The order of the answers means nothing. For every dimension of the rubric "
-            "first write your reason in one or two sentences, then which answer is better: A, B or same. Reply with "
-            "one JSON object and nothing else."
+            "You compare two answers of language models to the same task by a rubric. Be strict, and judge only the "
+            f"text of the answers. {fence.rule} The order of the answers means nothing. For each dimension of the "
+            "rubric, first write your reason in one or two sentences, then which answer is better: A, B or same. "
+            "Reply with one JSON object and nothing else."
         )
         parts = ["# Rubric", *(described(name, self._rubric.dimensions[name]) for name in names)]
         parts += task_parts(case, fence)
         parts += ["# Answer A", fence.around("answer-a", first), "# Answer B", fence.around("answer-b", second)]
         shape = ", ".join(f'{json.dumps(name)}: {{"reason": "…", "better": "A"|"B"|"same"}}' for name in names)
         parts += ["# Reply", f"{{{shape}}}"]
-        return judge_request(judge, system, "\n\n".join(parts), schema=_schema(names), name="preferences")
+        return judge_request(
+            judge, system, "\n\n".join(parts), schema=entries_schema(names, "better", _CHOICES), name="preferences"
+        )
 
     def best_replies(self) -> list[str]:
         """Returns texts that ask to prefer an answer, as it could contain them: for each place that it may have."""
@@ -220,18 +189,3 @@ def _orders(opinion: Opinion, name: str) -> tuple[float, float]:
 
 def _votes(opinion: Opinion | None, name: str) -> tuple[float | None, float | None]:
     return (None, None) if opinion is None else _orders(opinion, name)
-
-
-def _schema(names: list[str]) -> dict[str, JsonValue]:
-    choice: JsonValue = {
-        "type": "object",
-        "properties": {"reason": {"type": "string"}, "better": {"type": "string", "enum": list(CHOICES)}},
-        "required": ["reason", "better"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(names, choice),
-        "required": list(names),
-        "additionalProperties": False,
-    }

@@ -49,6 +49,22 @@ def read_entries(text: str, names: tuple[str, ...]) -> Reading[dict[str, dict[st
     return Reading({name: entry if isinstance(entry, dict) else {} for name, entry in found.items()})
 
 
+def entries_schema(names: list[str], key: str, values: JsonValue) -> dict[str, JsonValue]:
+    """Returns the JSON Schema of a reply: each dimension with a reason, then ``key``, whose values are ``values``."""
+    entry: JsonValue = {
+        "type": "object",
+        "properties": {"reason": {"type": "string"}, key: values},
+        "required": ["reason", key],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, entry),
+        "required": list(names),
+        "additionalProperties": False,
+    }
+
+
 def weighted_mean(rubric: Rubric, values: Mapping[str, float]) -> float:
     """Returns the mean of the dimensions by their weights."""
     weights = {name: dimension.weight for name, dimension in rubric.dimensions.items() if name in values}

@@ -83,7 +83,7 @@ def without_fence(text: str) -> str:
 
 
 def output_text(completion: Completion) -> str:
-    """Returns the text to score: the answer's text, or the arguments of its only tool call if there is no text."""
+    """Returns the text to score: the answer's text, or the arguments of its only tool call if there is not text."""
     if not completion.text.strip() and len(completion.tool_calls) == 1:
         return completion.tool_calls[0].arguments
     return completion.text

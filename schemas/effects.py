@@ -128,7 +128,8 @@ class Confusion(Value):
 class CostPart(Value):
     """One cause of a cost difference, USD per 1,000 cases."""
 
-    cause: Literal["input", "output", "search", "price", "cache"]
+    cause: Literal["input", "conversation", "output", "search", "price", "cache"]
+    """``conversation`` is the input of all calls of an agent's case, ``input`` that of a case's one call."""
     usd_per_1000: Decimal
     tokens_per_case: float | None = None
 

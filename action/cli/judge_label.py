@@ -120,7 +120,8 @@ def _label(
         _ask(state, change.rubric, file, total)
     finally:  # after Ctrl-C too
         left = "" if state.complete == total else "; run the same command to continue"
-        put(f"\n{state.complete} of {total} answers graded{left}\n")
+        part = f", {state.begun} in part" if state.begun else ""
+        put(f"\n{state.complete} of {total} answers graded{part}{left}\n")
     if not left:
         _say_next(change, file)
     return Exit.PASS

@@ -8,14 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import select
-import struct
-import subprocess
-import sys
 import threading
-import time
-import weakref
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +16,7 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from adapters.framed_child import ChildGoneError, FramedChild
 from adapters.scorer import TRUST
 from schemas.ports import ScorerCase, ScorerJob, ScorerProblem, ScorerSource
 
@@ -94,10 +88,6 @@ class IsolatedScorers:
         return self._supervisors[source]
 
 
-class _Gone(Exception):  # noqa: N818 - says why the supervisor is gone
-    """The supervisor was killed or died."""
-
-
 class _Supervisor:
     """The process that runs one scorer. It starts with the first request, and again after it died."""
 
@@ -129,7 +119,7 @@ class _Supervisor:
                 reply = self._process.ask(request, self._limits.seconds + START_S)
                 self._slow = self._slow + 1 if reply.get("slow") else 0
                 return self._read(reply)
-            except (_Gone, OSError) as gone:
+            except ChildGoneError as gone:
                 self.end()
                 return ScorerProblem(what=f"its process stopped: {gone}", hint="run again")
             except BaseException:
@@ -194,60 +184,17 @@ def _shown(text: object) -> str:
 
 
 class _Process:
-    """One supervisor process and its two pipes."""
+    """One supervisor process."""
 
     def __init__(self, limits: Limits, *, trusted: bool) -> None:
         numbers = (limits.seconds, limits.seconds, limits.memory_bytes, "trusted" if trusted else "isolated")
-        self._process = subprocess.Popen(  # noqa: S603 - our own program with our own numbers
-            # No packages, no working folder, no bytecode files. `-I` would do the same, but ignores the hash seed.
-            [sys.executable, "-s", "-S", "-P", "-B", "-c", PROGRAM, str(ROOT), *map(str, numbers)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-        )
-        # Ends it even if its owner is never closed.
-        self._finalizer = weakref.finalize(self, _end, self._process)
+        # No packages, no working folder, no bytecode files. `-I` would do the same, but ignores the hash seed.
+        arguments = ["-s", "-S", "-P", "-B", "-c", PROGRAM, str(ROOT), *map(str, numbers)]
+        self._process = FramedChild(arguments, ENVIRONMENT, own_session=True)
+        self.kill = self._process.kill
 
     def ask(self, request: Mapping[str, JsonValue], seconds: float) -> dict[str, Any]:
-        """Sends a request and returns the reply within ``seconds``. Raises _Gone and OSError."""
-        deadline = time.monotonic() + seconds
-        frame = json.dumps(request).encode()
-        assert self._process.stdin is not None
-        view = memoryview(struct.pack(">I", len(frame)) + frame)
-        while view:  # an unbuffered pipe may take less than it is given
-            view = view[self._process.stdin.write(view) or 0 :]
-        size = struct.unpack(">I", self._read(4, deadline))[0]
-        if size > MAX_FRAME:
-            raise _Gone("its reply is too long")
-        reply: dict[str, Any] = json.loads(self._read(size, deadline))
+        """Sends a request and returns the reply within ``seconds``. Raises ChildGoneError."""
+        self._process.send(json.dumps(request).encode())
+        reply: dict[str, Any] = json.loads(self._process.receive(seconds, MAX_FRAME))
         return reply
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
-        data = bytearray()
-        while len(data) < size:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise _Gone("no reply in time")
-            piece = os.read(pipe, size - len(data))
-            if not piece:
-                raise _Gone("it exited")
-            data += piece
-        return bytes(data)
-
-    def kill(self) -> None:
-        """Ends the process now."""
-        self._finalizer()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from bot.approvals.permissions import Rule
-from bot.commands.arguments import LINEAGE
-from bot.commands.command import AskedCommand, Command
+from bot.commands.arguments import LineageCommand
+from bot.commands.command import AskedCommand
 from bot.commands.replies import said
 from bot.store.values import KeptVerdict
 from engine.blame.explain import EXPLAINED
@@ -20,27 +19,16 @@ from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
 from schemas.host import Role
 from schemas.scorecard import LineageCard
 
-_LINEAGE = re.compile(LINEAGE)
 MOST = 10
 """The most prompts of one answer."""
 
 
-class Blame(Command):
+class Blame(LineageCommand):
     """Shows the guilty parts of the change, as found after the verdict."""
 
     verb: ClassVar[str] = "blame"
-    arguments: ClassVar[str] = "[lineage]"
     meaning: ClassVar[str] = "the changed lines that break cases, and an edit that reverts them"
     rule: ClassVar[Rule] = Rule(Role.READ)
-
-    lineage: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads an optional prompt name."""
-        if text and not _LINEAGE.fullmatch(text):
-            raise cls.wrong_usage()
-        return cls(lineage=text or None)
 
     async def execute(self, asked: AskedCommand) -> str:
         """Reads the stored verdict."""

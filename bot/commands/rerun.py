@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from bot.approvals.permissions import Rule
-from bot.commands.arguments import LINEAGE
-from bot.commands.command import AskedCommand, Command
+from bot.commands.arguments import LineageCommand
+from bot.commands.command import AskedCommand
 from bot.commands.replies import said
 from engine.readers.bounded import did_you_mean
 from schemas.host import Role
 
-_LINEAGE = re.compile(LINEAGE)
 
-
-class Rerun(Command):
+class Rerun(LineageCommand):
     """Evaluates the head once more."""
 
     verb: ClassVar[str] = "rerun"
-    arguments: ClassVar[str] = "[lineage]"
     meaning: ClassVar[str] = "evaluate the head once more (write access); stored answers are not paid again"
     rule: ClassVar[Rule] = Rule(Role.WRITE)  # it may cost money
-
-    lineage: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads an optional prompt name."""
-        if text and not _LINEAGE.fullmatch(text):
-            raise cls.wrong_usage()
-        return cls(lineage=text or None)
 
     async def execute(self, asked: AskedCommand) -> str:
         """Starts a new attempt at the whole head."""

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from bot.approvals.permissions import Rule
-from bot.commands.arguments import LINEAGE
-from bot.commands.command import AskedCommand, Command
+from bot.commands.arguments import LineageCommand
+from bot.commands.command import AskedCommand
 from bot.hub.replies import tags_text
 from schemas.host import Role
 
-_LINEAGE = re.compile(LINEAGE)
 
-
-class Tags(Command):
+class Tags(LineageCommand):
     """Lists the tags of one prompt or of all."""
 
     verb: ClassVar[str] = "tags"
-    arguments: ClassVar[str] = "[lineage]"
     meaning: ClassVar[str] = "list the tags and the versions that they have"
     rule: ClassVar[Rule] = Rule(Role.READ)
-
-    lineage: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads an optional prompt name."""
-        if text and not _LINEAGE.fullmatch(text):
-            raise cls.wrong_usage()
-        return cls(lineage=text or None)
 
     async def execute(self, asked: AskedCommand) -> str:
         """Reads the tags."""

@@ -53,6 +53,11 @@ class Labelling:
         """Number of answers with a grade on every dimension."""
         return sum(len(given) == len(self._dimensions) for given in self._grades.values())
 
+    @property
+    def begun(self) -> int:
+        """Number of answers with grades on some dimensions."""
+        return sum(0 < len(given) < len(self._dimensions) for given in self._grades.values())
+
     def press(self, key: str) -> LabelledAnswer | None:
         """Takes a key; returns the answer with its grades so far if one was given. Other keys do nothing."""
         question = self.question

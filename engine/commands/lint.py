@@ -38,6 +38,7 @@ def lint_tests(
     if not test_set.cases:
         return (
             Finding(what="the test set has no cases", where=test_set.path, hint="nothing can be measured: add cases"),
+            *test_set.warnings,
         )
     found = [*test_set.warnings, *_blanks(test_set), *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:
@@ -167,7 +168,7 @@ def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Find
     flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
     if flat:
         yield _finding(
-            test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
+            test_set, flat, f"{_count(flat)} whose expectation is not a map of fields", "expected: {field: value}"
         )
     fields = {name for _, expected in maps for name in expected}
     for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):

@@ -50,7 +50,8 @@ _ALIKE = str.maketrans("аеорсхукмтнвіјѕԁһοανρτυικ", "ae
 def newly_quoted(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[TestCase, ...]:
     """Returns the cases whose own input, or most of it, is in ``new`` and not in ``old``.
 
-    An input that more than half of the cases share belongs to no case. Neither does a part that several share.
+    A text belongs to no case if more than half of the cases share it, or several whose other texts differ. Neither
+    does a part that several share.
     """
     inputs = _Inputs(cases)
     # Examples that the base already has are not this pull request's doing.
@@ -141,12 +142,16 @@ class _Input(NamedTuple):
 
 
 def _own_inputs(cases: Sequence[TestCase]) -> Iterator[_Input]:
-    """Yields the inputs that say enough and that at most half of the cases share."""
+    """Yields the inputs that say enough and that are the case's own.
+
+    Half of the cases may share a text that is all they have, but few may share one of several, as a signature.
+    """
     texts = [dict.fromkeys([*_texts_in(case.inputs), *case.turns]) for case in cases]
     holders = Counter(text for of in texts for text in of)
     for case, of in enumerate(texts):
+        most = len(cases) / 2 if len(of) == 1 else _few(len(cases))
         for text in of:
-            own = len(cases) == 1 or 2 * holders[text] <= len(cases)
+            own = len(cases) == 1 or holders[text] <= most
             if own and ((long := _is_long(text)) or _is_telling(text)):
                 yield _Input(case, letters(text), not long)
 
@@ -162,6 +167,11 @@ def _grams(inputs: Sequence[_Input]) -> dict[str, list[tuple[int, int]]]:
         for start in range(0, max(1, len(spelled) - GRAM + 1), GRAM):
             grams[spelled[start : start + GRAM]].append((number, start))
     return grams
+
+
+def _few(cases: int) -> float:
+    """Returns the most cases that may share what is still rare."""
+    return max(3, COMMON * cases)
 
 
 class _Inputs:
@@ -216,7 +226,7 @@ class _Inputs:
     def _is_rare(self, piece: str) -> bool:
         if piece not in self._rare:
             holders = {case for case, spelled, _ in self._sample if piece in spelled}
-            self._rare[piece] = len(holders) <= max(3, COMMON * len(self._sample))
+            self._rare[piece] = len(holders) <= _few(len(self._sample))
         return self._rare[piece]
 
 

@@ -72,9 +72,7 @@ async def calibrated(
     if not change.judges or change.rubric is None:
         return Graded(plan)
     if change.judge_labels is None:
-        return Graded(
-            _doubted(plan, "people have not graded any sample answers yet, so its grades are shown but don't decide")
-        )
+        return Graded(_doubted(plan, "people have not graded any sample answers yet"))
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
         found = await compared(change, labels_of(change), calls, plan.judges)
@@ -82,7 +80,7 @@ async def calibrated(
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
         return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
-    why = "" if found.calibrated else f"{disagreement(found)}, so its grades don't decide"
+    why = "" if found.calibrated else disagreement(found)
     if change.config.pairwise and Arm.BASELINE not in plan.arms:
         why = "there is no other version to compare with"
     if why:

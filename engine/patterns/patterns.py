@@ -112,7 +112,7 @@ def _distinct(
             continue
         taken.append(inside)
         rest = len(broken) - total
-        compared = f" ({others} of the {rest} {unmarked})" if rest else ""
+        compared = f", against {others or 'none'} of the {rest} {unmarked}" if rest else ""
         which = f"All {total}" if count == total else f"{count} of the {total}"
         sentence = f"{which} {marked} cases {said}{compared}."
         result.append(Pattern(sentence=sentence, broken=count, of=total, others=others, of_others=rest, p=p))

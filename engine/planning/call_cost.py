@@ -181,12 +181,18 @@ def _earlier(calls: int) -> int:
 
 
 def decompose(
-    baseline: Sequence[Usage], candidate: Sequence[Usage], baseline_price: Price, candidate_price: Price
+    baseline: Sequence[Usage],
+    candidate: Sequence[Usage],
+    baseline_price: Price,
+    candidate_price: Price,
+    *,
+    conversations: bool = False,
 ) -> tuple[CostPart, ...]:
     """Returns why the candidate costs more or less, per 1,000 cases. Empty if an arm has no usage.
 
     Longer input, longer answers and more searches are counted at the baseline's price. The rest is the change of the
     price. These four parts add up to the cache-neutral difference. ``cache`` is the effect of caching on the bill.
+    With ``conversations``, a usage is that of all calls of a case.
     Amounts are whole nano-dollars, so the parts add up exactly, and an unchanged part is exactly 0.
     """
     if not baseline or not candidate:
@@ -207,7 +213,11 @@ def decompose(
         Decimal(end - start).scaleb(-9) for start, end in pairwise(nano)
     )
     return (
-        CostPart(cause="input", usd_per_1000=by_input, tokens_per_case=float(in_after - in_before)),
+        CostPart(
+            cause="conversation" if conversations else "input",
+            usd_per_1000=by_input,
+            tokens_per_case=float(in_after - in_before),
+        ),
         CostPart(cause="output", usd_per_1000=by_output, tokens_per_case=float(out_after - out_before)),
         CostPart(cause="search", usd_per_1000=by_search),
         CostPart(cause="price", usd_per_1000=by_price),
@@ -232,6 +242,9 @@ def causes(parts: Sequence[CostPart]) -> str:
     return ", ".join(said)
 
 
+_SIZES = {"input": "the prompt is", "conversation": "what a case's calls read is", "output": "answers are"}
+
+
 def _cause(part: CostPart) -> str:
     more = part.usd_per_1000 > 0
     if part.cause == "price":
@@ -240,7 +253,7 @@ def _cause(part: CostPart) -> str:
         return f"caching {'adds to' if more else 'takes from'} the bill"
     if part.cause == "search":
         return f"{'more' if more else 'fewer'} web searches"
-    what = "the prompt is" if part.cause == "input" else "answers are"
+    what = _SIZES[part.cause]
     if part.tokens_per_case is None:
         return f"{what} {'longer' if more else 'shorter'}"
     tokens = abs(part.tokens_per_case)

@@ -292,7 +292,8 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
 
 _UNSCORED: dict[str, bool | dict[str, bool]] = {
     **dict.fromkeys(
-        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"), True
+        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools", "production"),
+        True,
     ),
     "judge": {"mode": True},
     "canary": True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.readers.bounded import shown
@@ -124,7 +124,7 @@ def _planned(
 ) -> Plan | Reason:
     """Plans the experiment of one model, or returns the reason why it can't be measured."""
     from engine.planning.canaries import check_canaries
-    from engine.planning.plan import ArmSource, plan_experiment
+    from engine.planning.plan import ArmSource, Plan, plan_experiment
     from evaluators.registry import check_expectations, evaluator_for
 
     try:
@@ -143,8 +143,8 @@ def _planned(
         if findings:
             raise ConfigError(findings[0].what, where=findings[0].where or tests.path, hint=findings[0].hint)
         before = change.baseline or change.reference
-        check_canaries(change.config.canaries, [prompt for prompt in (before, candidate) if prompt])
-        return plan_experiment(
+        stale = check_canaries(change.config.canaries, [prompt for prompt in (before, candidate) if prompt])
+        planned = plan_experiment(
             lineage=change.name,
             model=pair.name,
             config=change.config,
@@ -159,6 +159,7 @@ def _planned(
             prices=prices,
             scorers=scorers,
         )
+        return replace(planned, warnings=(*planned.warnings, *stale)) if isinstance(planned, Plan) else planned
     except ConfigError as error:
         sentence = f"It can't be measured: {error}."
         return Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)

@@ -126,7 +126,7 @@ class _Reading:
         raw, source, line = given
         self._source.charge(_COST)
         if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str):
-            raise source.error("an assertion is no map with a type", line, hint="write {type: equals, value: …}")
+            raise source.error("an assertion is not a map with a type", line, hint="write {type: equals, value: …}")
         written = str(raw["type"])
         kind = written.removeprefix("not-")
         if kind not in _ALL and not kind.startswith("promptfoo:"):
@@ -189,7 +189,7 @@ class _Reading:
         value = self._value(raw, kind)
         texts = value if isinstance(value, list) else [value]
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-            raise NotReadError("its value is no text")
+            raise NotReadError("its value is not text")
         self.notes += [_GRADED[kind].format(text.strip()) for text in texts if isinstance(text, str)]
 
     def _value(self, raw: Mapping[str, JsonValue], kind: str) -> JsonValue:
@@ -228,7 +228,7 @@ def _number(raw: Mapping[str, JsonValue], key: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise NotReadError(f"its {key} is no number")
+        raise NotReadError(f"its {key} is not a number")
     return float(value)
 
 
@@ -259,7 +259,7 @@ def value_of(name: str, inputs: Mapping[str, JsonValue]) -> str:
             raise NotReadError(f"it uses {{{{{name}}}}}, which the case doesn't have")
         value = value[step]
     if isinstance(value, dict | list):
-        raise NotReadError(f"it uses {{{{{name}}}}}, which is no text")
+        raise NotReadError(f"it uses {{{{{name}}}}}, which is not text")
     return "" if value is None else javascript.text_of(value)
 
 

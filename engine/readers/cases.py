@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +69,8 @@ def case_of(
             slices=reading.texts("slice", "slices"),
             tags=reading.texts("tags"),
             source=reading.origin(),
-            protected=reading.protected(),
+            verified=reading.flag("verified", default=True),
+            protected=reading.flag("protected"),
             cluster=reading.text("cluster"),
             notes=reading.text("notes"),
             rubric=reading.either("rubric", "rubric_notes") or asserted.rubric,
@@ -140,14 +142,14 @@ class _Reading:
         if name is None or name == "":
             return None
         if isinstance(name, bool) or not isinstance(name, str | int):
-            raise self.error("the id is not a text", "write it in quotes")
+            raise self.error("the id is not text", "write it in quotes")
         return str(name)
 
     def text(self, key: str) -> str | None:
         text = self.row.get(key)
         if text is None or isinstance(text, str):
             return text or None
-        raise self.error(f"{key} is not a text", "write it in quotes")
+        raise self.error(f"{key} is not text", "write it in quotes")
 
     def reference(self) -> str | None:
         name = self.row.get("same_as")
@@ -165,7 +167,7 @@ class _Reading:
             members = value if isinstance(value, list) else [value]
             for member in members:
                 if not isinstance(member, str):
-                    raise self.error(f"{key} contains something that is not a text", "write texts: [one, two]")
+                    raise self.error(f"{key} contains something that is not text", "write texts: [one, two]")
                 found[member] = None
         return tuple(found)
 
@@ -226,7 +228,7 @@ class _Reading:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.error("the threshold is no number", "write one from 0 to 1")
+            raise self.error("the threshold is not a number", "write one from 0 to 1")
         return float(value)
 
     def origin(self) -> Origin | None:
@@ -238,8 +240,8 @@ class _Reading:
         except ValueError:
             raise self.error(f"unknown source {shown(str(name))}", did_you_mean(str(name), Origin)) from None
 
-    def protected(self) -> bool:
-        value = self.row.get("protected", False)
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.row.get(key, default)
         if not isinstance(value, bool):
-            raise self.error("protected must be true or false", "write protected: true")
+            raise self.error(f"{key} must be true or false", f"write {key}: {json.dumps(not default)}")
         return value

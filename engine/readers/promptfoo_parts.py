@@ -41,7 +41,7 @@ class Part(NamedTuple):
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            raise self.source.error(f"{key} of a test is no map", self.line, hint=f"write {key}: {{name: value}}")
+            raise self.source.error(f"{key} of a test is not a map", self.line, hint=f"write {key}: {{name: value}}")
         return value
 
 
@@ -67,7 +67,7 @@ class Parts:
         yield from self._of(entries.get("tests"), folder)
         for item in map(self._config.followed, items_of(entries.get("scenarios"))):
             if not isinstance(item.value, dict):
-                self.leave(self._config.source.where(item.line), "a scenario", "it is no map", plain(item))
+                self.leave(self._config.source.where(item.line), "a scenario", "it is not a map", plain(item))
                 continue
             configs = list(self._of(item.value.get("config"), folder))
             tests: list[Part | None] = [*self._of(item.value.get("tests"), folder)]

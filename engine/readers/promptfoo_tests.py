@@ -154,7 +154,7 @@ class _Tests:
                 return [self._loaded(path) for path in paths]
         except SourceError as error:
             raise NotReadError(str(error)) from None
-        # A list whose first value is no text is one value.
+        # A list whose first value is not text is one value.
         if every and isinstance(value, list) and value and isinstance(value[0], str):
             return [self._choices(one, every=False)[0] for one in value]
         return [value]
@@ -163,7 +163,7 @@ class _Tests:
         if CODE.search(path):
             raise NotReadError("code makes one of its variables")
         if path.lower().endswith(_MEDIA):
-            raise NotReadError(f"{shown(path, 80)} is no text")
+            raise NotReadError(f"{shown(path, 80)} is not text")
         if path.endswith((".yaml", ".yml")):
             return json.dumps(plain(self._config.document(path)), ensure_ascii=False, separators=(",", ":"))
         return self._config.text(path)

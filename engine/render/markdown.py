@@ -197,6 +197,8 @@ def spending_text(spending: Spending) -> str:
     cost = figures.usd(spending.cost_usd + spending.judge_cost_usd)
     if spending.budget_usd is not None:
         cost = f"{cost} of {figures.usd(spending.budget_usd)}"
+    if spending.judge_cost_usd:
+        cost = f"{cost}, {figures.usd(spending.judge_cost_usd)} of it for the judge"
     return f"{calls} ({saved}) · {cost}" if saved else f"{calls} · {cost}"
 
 

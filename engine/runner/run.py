@@ -15,7 +15,7 @@ from engine.runner.limiter import Limiter
 from engine.runner.outcome_log import PlainRoom
 from engine.runner.slots import Slots
 from schemas.config import RunConfig
-from schemas.outcomes import Arm
+from schemas.outcomes import Arm, Outcome
 from schemas.ports import Clock, OutcomeStore
 
 
@@ -29,6 +29,7 @@ async def run(
     budget_usd: Decimal | None = None,
     within: SpendingCap | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_outcome: Callable[[Experiment[Decision], Outcome], None] | None = None,
 ) -> tuple[ExperimentResult[Decision], ...]:
     """Runs the experiments concurrently and returns their results in the same order.
 
@@ -36,7 +37,7 @@ async def run(
 
     ``budget_usd`` is the budget of the run in USD (``None``: no cap); ``within`` is a budget that other runs share.
     ``settings`` apply to the run as a whole, and to every experiment without settings of its own. An experiment never
-    exceeds the run's concurrency, time or money.
+    exceeds the run's concurrency, time or money. ``on_outcome`` receives each outcome as it is scored.
 
     An experiment that can't continue says why in its result's ``stopped``. Raises StoreError if answers can't be
     stored. Cancellation cancels the calls in flight; finished answers are in the store for the next run.
@@ -57,7 +58,7 @@ async def run(
         # A lineage's own limit applies in addition to the run's, so it can only lower the concurrency.
         places = (slots,) if own is settings else (Slots(own.max_concurrency), slots)
         calls = Calls(access, store, clock, budgets[one.lineage], own, slots=places)
-        drives.append(Drive(one, calls, access, own, on_progress, room=room))
+        drives.append(Drive(one, calls, access, own, on_progress, room=room, on_outcome=on_outcome))
         limiter = access.limiter(one.arms[Arm.CANDIDATE].endpoint.model)
         waiting.append(turns.setdefault(limiter, asyncio.Semaphore(settings.max_concurrency)))
         ends.append(min(own.deadline_s, settings.deadline_s))

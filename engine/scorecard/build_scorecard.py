@@ -135,7 +135,9 @@ def _cost(decision: Decision, plan: Plan, baseline: Sequence[Usage], candidate: 
     if not baseline:
         return decision.cost
     prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
-    parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
+    parts = decompose(
+        baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE], conversations=bool(plan.max_steps)
+    )
     return decision.cost.model_copy(update={"parts": parts})
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from engine.render import figures
 from evaluators.canaries import leaked
+from evaluators.class_figures import wilson
 from evaluators.text import whole_text
 from schemas.outcomes import Arm, Completion, Outcome
 from schemas.testsets import TestCase
-
-Z_95 = 1.959963984540054
 
 
 def injection_notes(outcomes: Sequence[Outcome], cases: Sequence[TestCase]) -> tuple[str, ...]:
@@ -46,17 +44,10 @@ def _note(what: str, first: Mapping[tuple[Arm, int], bool]) -> tuple[str, ...]:
     before, after = ([hit for (arm, _), hit in first.items() if arm is which] for which in Arm)
     if not after:
         return ()
-    low, high = wilson(sum(after), len(after))
+    bounds = wilson(sum(after), len(after))
+    assert bounds is not None  # there are cases
     earlier = f", before {sum(before):,} of {len(before):,}" if before else ""
     rate = figures.percent(sum(after) / len(after))
-    interval = f"95% interval {figures.percent(low)} to {figures.percent(high)}"
+    interval = f"95% interval {figures.percent(bounds[0])} to {figures.percent(bounds[1])}"
     counted = f"{sum(after):,} of {figures.plural(len(after), 'case')}"
     return (f"{what}: {counted} ({rate}, {interval}){earlier}.",)
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Returns the 95% score interval of a rate (Wilson 1927, J. Am. Stat. Assoc. 22)."""
-    rate, z2 = hits / of, Z_95 * Z_95
-    middle = (rate + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z_95 / (1 + z2 / of) * math.sqrt(rate * (1 - rate) / of + z2 / (4 * of * of))
-    return max(0.0, middle - half), min(1.0, middle + half)

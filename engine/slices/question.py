@@ -87,7 +87,7 @@ def read_slice(text: str, names: Sequence[str]) -> Reading[tuple[str, str]]:
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, Mapping):
-        return Reading(None, "the reply is no JSON object")
+        return Reading(None, "the reply is not a JSON object")
     name, why = reply.get("slice"), reply.get("why")
     if name not in (*names, NONE):
         return Reading(None, f"the reply names no slice of the list: {shown(str(name), 60)}")

@@ -25,10 +25,15 @@ def set_in_item(text: str, position: int, key: str, value: JsonValue, parent: st
 
     Raises NoEditError for a value that is there and has several lines.
     """
-    cases = _cases(text, parent)
-    written = _flow(value)
-    case = cases.value[position]
-    row = _map(case)
+    return set_in_map(text, _map(_cases(text, parent).value[position]), key, value)
+
+
+def set_in_map(text: str, row: MappingNode, key: str, value: JsonValue) -> str:
+    """Returns the YAML with a value in a map that has at least one key.
+
+    Raises NoEditError for a value that is there and has several lines.
+    """
+    written = flow(value)
     lines = text.split("\n")
     for name, old in row.value:
         if name.value == key:
@@ -79,10 +84,10 @@ def add_item(text: str, row: Mapping[str, JsonValue], key: str | None = None) ->
         raise NoEditError("its list is empty or is written between brackets")
     lines = text.split("\n")
     last = _map(cases.value[-1])
-    end = _last_line(cases, lines)
+    end = last_line(cases, lines)
     dash = " " * cases.start_mark.column + "- "
     if last.flow_style:
-        written = [f"{dash}{_flow(dict(row))}"]
+        written = [f"{dash}{flow(dict(row))}"]
     else:
         blocks = {name.value for name, value in last.value if hasattr(value, "flow_style") and not value.flow_style}
         members = [line for name, value in row.items() for line in _block(name, value, blocks)]
@@ -95,17 +100,18 @@ def add_item(text: str, row: Mapping[str, JsonValue], key: str | None = None) ->
 def _block(name: str, value: JsonValue, blocks: set[str]) -> list[str]:
     """Returns ``name: value`` as lines. Maps and lists open as a block if the neighbor's do."""
     if name in blocks and isinstance(value, dict) and value:
-        return [f"{scalar(name)}:", *(f"  {scalar(key)}: {_flow(inner)}" for key, inner in value.items())]
+        return [f"{scalar(name)}:", *(f"  {scalar(key)}: {flow(inner)}" for key, inner in value.items())]
     if name in blocks and isinstance(value, list) and value:
-        return [f"{scalar(name)}:", *(f"  - {_flow(inner)}" for inner in value)]
-    return [f"{scalar(name)}: {_flow(value)}"]
+        return [f"{scalar(name)}:", *(f"  - {flow(inner)}" for inner in value)]
+    return [f"{scalar(name)}: {flow(value)}"]
 
 
-def _flow(value: JsonValue) -> str:
+def flow(value: JsonValue) -> str:
+    """Returns a value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     return scalar(value)
 
 
@@ -119,15 +125,23 @@ def scalar(value: str | float | bool | None) -> str:
     return "".join(c if visible(c) == c else f"\\U{ord(c):08X}" for c in text)
 
 
-def _cases(text: str, key: str | None) -> SequenceNode:
-    """Returns the list of cases. The text was read before within limits, so composing it is safe."""
+def composed(text: str) -> Node | None:
+    """Returns the document's root. The text was read before within limits, so composing it is safe."""
     import yaml
 
     loader = yaml.CSafeLoader(text)
     try:
-        root = loader.get_single_node()
+        root: Node | None = loader.get_single_node()
     finally:
         loader.dispose()
+    return root
+
+
+def _cases(text: str, key: str | None) -> SequenceNode:
+    """Returns the list of cases."""
+    import yaml
+
+    root = composed(text)
     if isinstance(root, yaml.MappingNode):
         wanted = (key,) if key else ("cases", "tests")
         root = next((value for name, value in root.value if name.value in wanted), None)
@@ -144,7 +158,7 @@ def _map(case: Node) -> MappingNode:
     return case
 
 
-def _last_line(node: Node, lines: list[str]) -> int:
+def last_line(node: Node, lines: list[str]) -> int:
     """Returns the last line (from 0) of a node. For blocks the parser only says where the next node begins."""
     import yaml
 

@@ -54,7 +54,7 @@ def test_words_that_broken_cases_share_are_said_with_their_counts():
         texts[n] += "see invoice number 12"
     (first, *_) = found(texts, broken)
     assert first.sentence == (
-        "9 of the 12 broken cases mention “invoice number” (1 of the 48 other cases that passed before)."
+        "9 of the 12 broken cases mention “invoice number”, against 1 of the 48 other cases that passed before."
     )
     assert (first.broken, first.of, first.others, first.of_others) == (9, 12, 1, 48)
     assert first.p <= 0.025
@@ -79,7 +79,7 @@ def test_lengths_and_signs_of_inputs_are_features(change, sentence):
 def test_slices_finishes_and_lost_fields_are_features():
     broken = range(12)
     by_slice = found(tickets(), broken, slices=dict.fromkeys(range(14), ("long",)))
-    assert "All 12 broken cases are in the slice “long” (2 of" in by_slice[0].sentence
+    assert "All 12 broken cases are in the slice “long”, against 2 of" in by_slice[0].sentence
 
     def answer(n, arm, finish=Finish.STOP, value=1.0):
         scores = (Score(metric="overall", value=value), Score(metric="due", value=value))

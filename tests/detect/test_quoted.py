@@ -77,6 +77,14 @@ def test_an_input_that_most_cases_share_is_no_cases_own():
     assert ids(None, prompt(policy), cases) == []
 
 
+def test_a_text_among_others_that_several_cases_share_is_no_cases_own():
+    signed = "Kind regards from the whole Tidewell support team"
+    cases = [case(n, ticket=f"Ticket number {n} is about {'abcdefghijklmnop'[n]}.", sign=signed) for n in range(7)]
+    others = [case(n, ticket=f"Question {n} is another one altogether.", sign="Bye") for n in range(7, 16)]
+    assert ids(prompt("Sort."), prompt(f"Sort. Sign with: {signed}"), [*cases, *others]) == []
+    assert ids(prompt("Sort."), prompt(f"Sort. {signed}. {cases[3].inputs['ticket']}"), [*cases, *others]) == ["t3"]
+
+
 def test_a_comment_of_the_template_and_what_tools_describe():
     hidden = prompt("Sort. I was cha{# no #}rged twice in March 2024.").model_copy(update={"dialect": Dialect.JINJA})
     assert ids(prompt("Sort."), hidden) == ["t0"]

@@ -64,7 +64,7 @@ def test_suggestions_are_written_for_review(local):
 def test_a_model_is_measured_on_labelled_cases_and_paid_once(local, monkeypatch):
     replying(monkeypatch, lambda request: json.dumps({"slice": "edge", "why": "vague"}))
     dry = local.run("tests", "slices", "--suggest", "--model", "toy", "--dry-run")
-    assert "2 cases to sort and 30 labelled to measure it, 0 answers stored; 32 calls, about $" in dry.err
+    assert "2 cases to sort and 30 labeled to measure it, 0 answers stored; 32 calls, about $" in dry.err
     assert (dry.code, dry.out) == (0, "")
     (one,) = local.run("tests", "slices", "triage", "--suggest", "--model", "toy", "--format", "json").card
     assert one["sources"][-1] == {

@@ -108,8 +108,8 @@ def test_columns_override_what_names_say():
         (rows({"id": "a", "inputs": {"q": "x"}, "must_nt": ["y"]}), None, "t.jsonl:1: unknown key must_nt of a case (did you mean must_not?)"),
         (rows({"messages": MESSAGES[:1]}), None, "t.jsonl:1: the last message isn't the user's (end it with a user message)"),
         (rows({"vars": {}, "assert": [{"type": "contians", "value": "x"}]}), None, "t.jsonl:1: unknown assertion contians (did you mean contains?)"),
-        (rows({"vars": {}, "assert": [], "threshold": "x"}), None, "t.jsonl:1: the threshold is no number (write one from 0 to 1)"),
-        (rows({"vars": {}, "assert": ["x"]}), None, "t.jsonl:1: an assertion is no map with a type (write {type: equals, value: …})"),
+        (rows({"vars": {}, "assert": [], "threshold": "x"}), None, "t.jsonl:1: the threshold is not a number (write one from 0 to 1)"),
+        (rows({"vars": {}, "assert": ["x"]}), None, "t.jsonl:1: an assertion is not a map with a type (write {type: equals, value: …})"),
     ],
 )  # fmt: skip
 def test_what_can_t_be_told_is_an_error(text, columns, said):

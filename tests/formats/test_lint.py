@@ -119,7 +119,7 @@ def test_extraction_expects_maps_of_the_fields():
         "t.jsonl: no case has an expected value for the field skill (add it to expected, or remove its rule)"
     ]
     assert found([*cases, case(200, expected="one")], use_case="extraction") == [
-        "t.jsonl:201: 1 case whose expectation is no map of fields: c200 (expected: {field: value})"
+        "t.jsonl:201: 1 case whose expectation is not a map of fields: c200 (expected: {field: value})"
     ]
 
 

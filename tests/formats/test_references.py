@@ -122,7 +122,7 @@ def test_settings_of_a_part_are_those_of_the_prompt():
         ("p.go#X", "p.go: no name after # is looked up in files of this kind"),
         ("p.md#X", "p.md: no name after # is looked up"),
         ({"system": "p.py"}, "p.py: which part of this file is meant isn't said (name it: p.py#NAME)"),
-        ({"system": "p.go"}, "p.go: this is no text file"),
+        ({"system": "p.go"}, "p.go: this is not a text file"),
         ({"system": "p.py#PROMPT", "user": "p.py#GONE"}, "p.py:1: there is no GONE in this file"),
         ({"system": "p.py#PROMPT", "user": "gone.md"}, "gone.md: there is no such file"),
         ({"system": "p.yaml#triage.messages"}, "p.yaml:6: triage.messages is a list of messages, and here a text is needed"),

@@ -35,7 +35,7 @@ def test_what_it_lacks_comes_from_the_other_case(tmp_path):
             [{"id": "b", "input": "x", "same_as": "a"}, {"id": "c", "input": "y", "same_as": "b"}],
             "same_as names b, which has a same_as of its own (name a instead)",
         ),
-        ([{"id": "b", "input": "x", "same_as": ["a"]}], "same_as is not a text"),
+        ([{"id": "b", "input": "x", "same_as": ["a"]}], "same_as is not text"),
     ],
 )
 def test_a_wrong_name_is_an_error_at_its_place(tmp_path, rows, said):

@@ -128,7 +128,7 @@ def test_the_child_sees_no_environment_and_can_open_nothing(sandbox, monkeypatch
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     with SandboxedRenderer(fill_in) as renderer:
         renderer.render([job("x")])
-        pid = renderer._child._process.pid
+        pid = renderer._child._process.process.pid
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
         limits = {line[:26].strip(): line[26:].split()[0] for line in lines}

@@ -133,7 +133,7 @@ def test_a_supervisor_that_dies_is_an_error_and_is_started_again():
     with closing(IsolatedScorers(limits=Limits(seconds=60))) as scorers:
         assert asked(scorers, HONEST_TEXT) == 0.5
         (supervisor,) = scorers._supervisors.values()
-        process = supervisor._process._process
+        process = supervisor._process._process.process
         os.kill(process.pid, 9)
         process.wait()
         assert "its process stopped" in asked(scorers, HONEST_TEXT).what

@@ -56,7 +56,7 @@ def test_each_key_does_what_it_says(keys, saved, then):
 
 def test_an_earlier_session_goes_on_at_the_first_open_grade():
     _, state = pressed("", {"a0": {"tone": 1, "form": 1}, "a1": {"tone": 2}})
-    assert (state.question.answer.id, state.question.dimension, state.complete) == ("a1", "form", 1)
+    assert (state.question.answer.id, state.question.dimension, state.complete, state.begun) == ("a1", "form", 1, 1)
     saved, state = pressed("3", {"a1": {"tone": 2}, "a2": {"tone": 2, "form": 2}})
     assert saved == {"a0": {"tone": 3}}
     state.press("b")

@@ -43,7 +43,6 @@ async def test_an_answer_that_leaks_the_prompt_fails_and_is_counted(store, leak)
     [
         (OLD, EDITED, "tidewell-77-heron", "contains the canary tidewell-77-heron"),
         (FILES[PATH], NEW, "tidewell-77-heron", "contains the canary tidewell-77-heron"),
-        (OLD, NEW, "[tidewell-77-heron, other-text-99]", "no version of the prompt contains the canary other-text-99"),
         (FILES[PATH], EDITED, "'Ticket: ticket'", "but the user's contains the canary"),
     ],
 )
@@ -60,3 +59,13 @@ async def test_a_pull_request_may_replace_one_of_several_canaries(store):
     new = with_canary(EDITED, "Reference other-text-99.")
     card, _ = await measured(prepared(files(OLD, "[tidewell-77-heron, other-text-99]"), {PATH: new}), reply, store)
     assert card.status is VerdictStatus.APPROVED
+    assert "no version" not in card.model_dump_json()
+
+
+async def test_a_canary_that_no_version_has_any_longer_is_a_warning(store):
+    def reply(request, repetition, nth):
+        return completion(label_of(request))
+
+    card, _ = await measured(prepared(files(OLD, "[tidewell-77-heron, other-text-99]"), {PATH: NEW}), reply, store)
+    assert card.status is VerdictStatus.APPROVED
+    assert "no version of the prompt contains the canary other-text-99" in card.model_dump_json()

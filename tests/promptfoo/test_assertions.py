@@ -64,7 +64,7 @@ def test_a_threshold_that_is_no_finite_number_is_not_imported():
     cell = f"levenshtein({'9' * 400}): a"
     tests = read_test_set("t.csv", f"q,__expected\nWhere?,{cell}\n".encode())
     assert [str(warning) for warning in tests.warnings] == [
-        "t.csv:2: the assertion levenshtein is not imported (its threshold is no number)",
+        "t.csv:2: the assertion levenshtein is not imported (its threshold is not a number)",
         "t.csv:2: no assertion is left that says what is right here (give the case one that can be evaluated)",
     ]
 

@@ -133,7 +133,7 @@ tests:
         f"{at}:5: what a test with transform asserts is not imported (code changes the answer first)",
         f"{at}:5: the option prefix is not imported (it isn't read)",
         f"{at}:6: a test is not imported (code makes one of its variables)",
-        f"{at}:7: a test is not imported (evals/cat.png is no text)",
+        f"{at}:7: a test is not imported (evals/cat.png is not text)",
         f"{at}:8: a test is not imported (file://../../outside.txt is outside the repository (name a file in it))",
         f"{at}:9: a test is not imported (file:///etc/passwd is outside the repository (name a file in it))",
         f"{at}:10: a test is not imported (it depends on the environment)",
@@ -152,7 +152,7 @@ tests:
     [
         ("prompts: [a]\ntests: [5]\n", "evals/promptfooconfig.yaml:2: a test is a number"),
         ("prompts: [a]\ntests: [{vars: 5}]\n", "evals/promptfooconfig.yaml:2: vars of a test is a number"),
-        ("prompts: [a]\ntests: [{vars: {}, options: x}]\n", "evals/promptfooconfig.yaml:2: options of a test is no map"),
+        ("prompts: [a]\ntests: [{vars: {}, options: x}]\n", "evals/promptfooconfig.yaml:2: options of a test is not a map"),
         ("prompts: [a]\ntests:\n- {assert: [{type: contians}]}\n", "evals/promptfooconfig.yaml:3: unknown assertion contians"),
         ("prompts: [a]\ntests: [{$ref: '#/none'}]\n", "evals/promptfooconfig.yaml:2: nothing is at #/none"),
         ("prompts: [a]\ntests: no.csv\n", "evals/no.csv: this file doesn't exist"),

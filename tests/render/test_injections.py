@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from engine.scorecard.injections import injection_notes, wilson
+from engine.scorecard.injections import injection_notes
+from evaluators.class_figures import wilson
 from schemas.outcomes import Arm, Cell, Completion, Finish, Outcome, Score, Usage
 from schemas.testsets import TestCase
 

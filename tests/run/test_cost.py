@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.planning.call_cost import bill, decompose, estimate, neutral, worst_case
+from engine.planning.call_cost import bill, causes, decompose, estimate, neutral, worst_case
 from schemas.outcomes import Usage
 from schemas.pricing import Price
 from schemas.prompts import Parameters
@@ -79,6 +79,13 @@ def test_means_that_are_no_finite_decimals_leave_no_residue():
 
 def test_no_data_is_no_parts():
     assert decompose([], [Usage(input=1, output=1)], PLAIN, PLAIN) == ()
+
+
+def test_a_conversation_is_not_taken_for_a_prompt():
+    before, after = [Usage(input=100, output=10)], [Usage(input=160, output=10)]
+    assert causes(decompose(before, after, PLAIN, PLAIN)).startswith("the prompt is 60 tokens longer")
+    talks = decompose(before, after, PLAIN, PLAIN, conversations=True)
+    assert causes(talks) == "what a case's calls read is 60 tokens longer"
 
 
 def test_an_estimate_lies_under_the_worst_case_and_learns_from_history():

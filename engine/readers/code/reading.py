@@ -245,7 +245,7 @@ class _Reading:
             case Unread(what=what, hint=hint):
                 raise self.error(value, what, hint or HINT)
             case _:
-                raise self.error(value, f"{_KINDS.get(type(value), 'this')} is no text")
+                raise self.error(value, f"{_KINDS.get(type(value), 'this')} is not text")
 
     def filled(self, node: Node, found: Found, depth: int) -> Iterator[str | Hole]:
         """Yields the text of a constant in a hole of a template, or else the hole."""

@@ -92,7 +92,7 @@ def _defaults(fields: Fields) -> dict[str, JsonValue]:
     given.report_unknown()
     value = plain(node) if node is not None else {}
     if not isinstance(value, dict):
-        raise fields.source.error("input.default is no map", node.line if node else None, hint="write name: value")
+        raise fields.source.error("input.default is not a map", node.line if node else None, hint="write name: value")
     return value
 
 

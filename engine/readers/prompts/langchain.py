@@ -175,7 +175,7 @@ class _Reading:
             held = self._file(node.text, fields, "examples")
             node = read_json(held) if held.path.endswith(".json") else read_yaml(held)
         if node is None or not isinstance(node.value, list):
-            raise self.source.error("examples is no list", fields.node.line, hint="write examples: [{…}]")
+            raise self.source.error("examples is not a list", fields.node.line, hint="write examples: [{…}]")
         return node.value
 
     def _example(self, template: str, item: Node, at: Node) -> str:

@@ -55,7 +55,7 @@ def _top_level(path: str, data: bytes) -> Node | None:
 
 
 def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, ...]:
-    """Returns a list of ``{role, content}``. Raises for roles that can't be sent, and for content that is no text."""
+    """Returns a list of ``{role, content}``. Raises for roles that can't be sent, and for content that is not text."""
     messages = []
     for index, item in enumerate(items, 1):
         fields = Fields(source, item, f"{what} {index}")

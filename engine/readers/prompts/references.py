@@ -105,7 +105,7 @@ def _whole_file(place: Place, source: Source) -> _Read:
     if place.path.endswith((*CODE_SUFFIXES, *KEYED_SUFFIXES)):
         raise source.error("which part of this file is meant isn't said", hint=f"name it: {shown(place.path)}#NAME")
     if not place.path.endswith(SUFFIXES):
-        raise source.error("this is no text file", hint=f"known: {', '.join(SUFFIXES)}")
+        raise source.error("this is not a text file", hint=f"known: {', '.join(SUFFIXES)}")
     if not source.text.strip():
         return _Read(place, source, (), {})
     message, fields = plain_message(source, place.role or Role.USER)
