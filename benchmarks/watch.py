@@ -6,7 +6,7 @@ Each day of a quiet period is one recorded run of the same prompt by the same mo
 recorded run. The baseline is the first day. A *period* is 200 days; a *report* is an alert that opens, by the same
 states as in the product (three calm days end it). A *swap* replaces the answers from a day on by those of another
 prompt of the same data set, with a mean that differs by the given points; 2% of its answers differ from run to run.
-``--cases`` limits a test set. The gate is left out on days whose mean differs by less than 2.3 standard errors, overall
+``--cases`` limits a test set. The gate is left out on days whose mean differs by less than 3.0 standard errors, overall
 and in each slice: its level is 3.4.
 """
 
@@ -48,7 +48,7 @@ def is_far(one: np.ndarray, other: np.ndarray) -> bool:
     """Returns whether the gate may find a difference."""
     apart, names = other - one, np.array([SLICES[k % len(SLICES)] for k in range(len(one))])
     parts = [apart, *(apart[names == name] for name in set(SLICES))]
-    return any(abs(part.sum()) >= 2.3 * max(np.sqrt((part**2).sum()), 1e-9) for part in parts)
+    return any(abs(part.sum()) >= 3.0 * max(np.sqrt((part**2).sum()), 1e-9) for part in parts)
 
 
 def drawn(runs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +67,7 @@ def reports(runs: np.ndarray, rng: np.random.Generator, days: int = DAYS) -> int
     return found
 
 
-def delay(old: np.ndarray, new: np.ndarray, flips: float, rng: np.random.Generator, days: int = 14) -> int | None:
+def delay(old: np.ndarray, new: np.ndarray, flips: float, rng: np.random.Generator, days: int = 7) -> int | None:
     """Returns the number of runs after a swap until it is found; ``None``: not in ``days``."""
 
     def run(row: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def quiet_rows(path: Path, periods: int, most: int, rng: np.random.Generator) ->
 
 def swap_rows(path: Path, cases: int, trials: int, rng: np.random.Generator) -> list[str]:
     lines = [
-        "| recorded prompts | cases | change of the mean | found within 14 runs | runs until then (median) |",
+        "| recorded prompts | cases | change of the mean | found within 7 runs | runs until then (median) |",
         "|---|--:|--:|--:|--:|",
     ]
     with np.load(path) as data:
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=Path, required=True)
     parser.add_argument("--rewordings", type=Path, required=True)
     parser.add_argument("--periods", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()

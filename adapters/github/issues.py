@@ -37,6 +37,10 @@ class Issues:
 
         Reads the issues that changed at or after ``since``.
         """
+        return next(iter(self.find_issues(marker, since)), None)
+
+    def find_issues(self, marker: str, since: datetime) -> tuple[HostedIssue, ...]:
+        """Returns all of our own issues whose first line starts with ``marker``, oldest first; open and closed."""
         after = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         rows = map(an_object, self._calls.pages(f"{self._at}/issues", state="all", since=after, creator=self.login))
         ours = [
@@ -46,7 +50,7 @@ class Issues:
             and is_marked(row.get("body"), marker)
             and "pull_request" not in row
         ]
-        return min(map(_issue, ours), key=lambda one: one.number, default=None)
+        return tuple(sorted(map(_issue, ours), key=lambda one: one.number))
 
     def open_issue(self, title: str, body: str, marker: str, since: datetime) -> HostedIssue:
         """Creates an issue, or finds the one that was created with this marker at or after ``since``.

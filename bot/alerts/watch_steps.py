@@ -15,7 +15,7 @@ from engine.hub.promotion import promotion as version_change
 from engine.hub.versions import version_of
 from engine.watch.alone import alone
 from engine.watch.answers import watched
-from engine.watch.compare import compared
+from engine.watch.compare import compared, first_reading, together
 from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
 from schemas.pullrequests import PullRequest, Trust
 
@@ -35,7 +35,6 @@ PRODUCTION = "production"
 WHY = "watch "
 """The start of such a run's reason. Its day follows."""
 BUG = "this is a bug in Prompt Verdict; the operator finds the traceback in the log under {}"
-ORDER = (Level.NO_DATA, Level.OK, Level.WARNING, Level.ALERT)
 
 log = logger("watch")
 
@@ -164,23 +163,11 @@ def _read(one: WatchedDay, baseline: WatchedDay | None, start: date | None, sinc
     """Returns the reading of a model's answers, and whether they are the baseline from now on."""
     if baseline is not None and baseline.day >= one.day:
         # Judged before: the day's own answers became the baseline.
-        return one.reading or _first(one), one.is_baseline
+        return one.reading or first_reading(one.answers), one.is_baseline
     if baseline is None or (start is not None and baseline.day < start):
-        return _first(one), True
+        return first_reading(one.answers), True
     reading = compared(baseline.answers, one.answers, since)
     return reading, baseline.answers.requests != one.answers.requests
-
-
-def _first(one: WatchedDay) -> Reading:
-    why = f"the answers of {one.day.isoformat()} by {one.model} are stored; later runs are compared with them"
-    return Reading(question=Question.WATCH, level=Level.NO_DATA, day=one.day, why=why)
-
-
-def together(readings: list[Reading]) -> Reading:
-    """Returns one reading for all models of a prompt: the worst, with the sentences of all that are as bad."""
-    worst = max(readings, key=lambda one: ORDER.index(one.level))
-    why = " ".join(one.why for one in readings if one.level is worst.level)
-    return worst.model_copy(update={"why": why[:2_000]})
 
 
 def _day_of(run: Run) -> date:

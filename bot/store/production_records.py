@@ -22,6 +22,7 @@ from bot.store.production_values import (
     HourKey,
     LineageSettings,
     PromptTotals,
+    RecentCall,
     StoredSpan,
     StoredTrace,
     Written,
@@ -30,7 +31,7 @@ from bot.store.production_writing import add_to_hours, differences, figures_of, 
 from bot.store.tables import Repositories
 from bot.store.values import RepositoryRef
 from engine.production.calls import calls_of
-from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
+from schemas.production import SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -199,19 +200,29 @@ class ProductionRecords:
 
     def recent_calls(
         self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 20
-    ) -> list[ProductionCall]:
+    ) -> list[RecentCall]:
         """Returns the newest calls of a prompt, newest first; only those that began before ``before``."""
         traces = {span.trace_id for span in self.recent_spans(repository_id, lineage, before=before, limit=limit)}
         of = select(ProductionSpans).where(
             col(ProductionSpans.repository_id) == repository_id,
             col(ProductionSpans.trace_id).in_([bytes.fromhex(trace) for trace in traces]),
         )
+        kept = select(ProductionContents.trace_id).where(
+            col(ProductionContents.repository_id) == repository_id,
+            col(ProductionContents.trace_id).in_([bytes.fromhex(trace) for trace in traces]),
+        )
         spans = defaultdict(list)
         with self._database.reading() as session:
             for row in session.exec(of.limit(MOST_SPANS)):
-                spans[row.trace_id].append(_facts(row))
-        found = [call for some in spans.values() for call in calls_of(some) if call.lineage == lineage]
-        return sorted(found, key=lambda call: call.started_at, reverse=True)[:limit]
+                spans[row.trace_id.hex()].append(_facts(row))
+            with_content = {trace.hex() for trace in session.exec(kept.distinct())}
+        found = [
+            RecentCall(call, trace in with_content)
+            for trace, some in spans.items()
+            for call in calls_of(some)
+            if call.lineage == lineage
+        ]
+        return sorted(found, key=lambda one: one.call.started_at, reverse=True)[:limit]
 
     def recent_spans(
         self, repository_id: int, lineage: str, *, before: datetime | None = None, limit: int = 50

@@ -93,6 +93,13 @@ class PromptTotals(NamedTuple):
     decisions: dict[str, int]
 
 
+class RecentCall(NamedTuple):
+    """A call, and whether content of its trace is kept."""
+
+    call: ProductionCall
+    has_content: bool
+
+
 class StoredSpan(Value):
     """A span, with its content where that was sampled and has not expired."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from engine.records.replay import replay
 from schemas.effects import EffectResult
 from schemas.experiments import CellOutcome, ExperimentRecord
 from schemas.gate_config import GateConfig, GateMode, SlicePolicy
-from schemas.verdicts import ReasonCode, VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from engine.gate.decision import Decision
@@ -27,7 +28,7 @@ Z = 3.39 + 0.84
 NOISE = 0.04
 """Share of cases whose score differs between two runs of one model, where fewer were seen."""
 SHOWN = 3
-DROPS = (ReasonCode.DROP,)
+ORDER = (Level.NO_DATA, Level.OK, Level.WARNING, Level.ALERT)
 
 
 def watch_gate(slices: frozenset[str]) -> GateConfig:
@@ -67,6 +68,20 @@ def compared(baseline: WatchedAnswers, today: WatchedAnswers, since: date | None
     seen = f"{count} cases can show changes from {points(smallest)} points in one run"
     why = f"{today.record.model} answers as in the {days}. {seen}.{_builds(baseline, today)}"
     return _reading(Level.OK, today, why, smallest=smallest, decision=worse)
+
+
+def first_reading(answers: WatchedAnswers) -> Reading:
+    """Returns the reading of a run whose answers later runs are compared with."""
+    model = answers.record.model
+    why = f"the answers of {answers.day.isoformat()} by {model} are stored; later runs are compared with them"
+    return Reading(question=Question.WATCH, level=Level.NO_DATA, day=answers.day, why=why)
+
+
+def together(readings: Sequence[Reading]) -> Reading:
+    """Returns one reading for all models of a prompt: the worst, with the sentences of all that are as bad."""
+    worst = max(readings, key=lambda one: ORDER.index(one.level))
+    why = " ".join(one.why for one in readings if one.level is worst.level)
+    return worst.model_copy(update={"why": why[:2_000]})
 
 
 def _reading(

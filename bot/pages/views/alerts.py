@@ -14,10 +14,12 @@ from engine.alerts.states import AlertState
 from engine.alerts.texts import reading_sentence
 from engine.drift.reading import Question
 from engine.drift.sentences import visible_sentence
+from engine.render.figures import plural, usd
 
 if TYPE_CHECKING:
     from bot.pages.context import Context
     from bot.store.alert_values import Alert
+    from bot.store.page_values import LineageSummary
 
 WORDS = {
     Question.PAST: "its own past",
@@ -25,10 +27,25 @@ WORDS = {
     Question.MODEL: "models as served",
     Question.WATCH: "scheduled watch",
 }
+PACES = (1, 7)
+"""Days between two runs of a watch that the form offers."""
 RESTARTS = (Question.PAST, Question.WATCH)
 """Questions with a baseline that a person may move."""
-NOT_YOURS = "Only maintainers of this repository pause alerts."
+NOT_YOURS = "Only maintainers of this repository pause alerts and set watches."
 READ_ONLY = "This site is read-only."
+
+
+@dataclass(frozen=True)
+class WatchRow:
+    """A prompt that is, or can be, measured again on a schedule."""
+
+    lineage: str
+    every_days: int | None
+    next_on: str
+    by: str
+    trouble: str
+    cost: str
+    """Of one run."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +81,20 @@ def alerts(context: Context) -> Page:
     values = {
         "tabs": repository_tabs(repo, "Alerts"),
         "alerts": rows,
+        "watches": _watches(context),
+        "paces": PACES,
         "may": may,
         "said": said,
         "address": addresses.alerts(repo.repository_id),
     }
     return Page("alerts", f"{repo.full_name}: alerts", values, (*of_repository(repo), ("Alerts", None)))
+
+
+def stands_of(context: Context, lineage: str) -> list[AlertRow]:
+    """Returns how one prompt of the repository stands."""
+    repo = context.repository
+    found = context.records.alerts(repo.repository_id)
+    return [alert_row(context, one, repo.full_name) for one in found if one.lineage == lineage]
 
 
 def alert_row(context: Context, alert: Alert, repository: str) -> AlertRow:
@@ -105,12 +131,56 @@ def _done(context: Context, *, may: bool) -> str:
     if not may:
         return NOT_YOURS
     form, records = context.form, context.records
+    if form.get("action") == "watch":
+        return _watch_set(context)
     repository_id, lineage = context.repository.repository_id, form.get("lineage", "")
     question = next((one for one in Question if one.value == form.get("question")), None)
     alert = records.alert(repository_id, lineage, question) if question is not None else None
     if alert is None or question is None:
         return "There is no such alert. Reload the page."
     return _acted(context, alert, form.get("action", ""))
+
+
+def _watch_set(context: Context) -> str:
+    repository_id, lineage = context.repository.repository_id, context.form.get("lineage", "")
+    pace = context.form.get("every", "")
+    if lineage not in context.records.lineages(repository_id) or pace not in {"", *map(str, PACES)}:
+        return "There is no such prompt or pace. Reload the page."
+    every = int(pace) if pace else None
+    by = context.visitor.login or ""
+    context.records.set_watch(repository_id, lineage, every_days=every, by=by, at=context.now)
+    if every is None:
+        return f"{lineage} is not watched any more."
+    pace = "day" if every == 1 else plural(every, "day")
+    return f"{lineage} is watched every {pace}. The first run stores the answers to compare with."
+
+
+def _watches(context: Context) -> list[WatchRow]:
+    """Returns every prompt that was measured, with its watch."""
+    at = context.repository.repository_id
+    known = {one.lineage: one for one in context.records.watches(at)}
+    rows = []
+    for one in context.records.lineage_rows(at):
+        watch = known.get(one.name)
+        rows.append(
+            WatchRow(
+                lineage=one.name,
+                every_days=watch.every_days if watch else None,
+                next_on=watch.next_on.isoformat() if watch else "",
+                by=watch.by if watch else "",
+                trouble=watch.trouble if watch else "",
+                cost=_cost(context, one),
+            )
+        )
+    return rows
+
+
+def _cost(context: Context, row: LineageSummary) -> str:
+    """Returns what one run probably costs, by the newest experiment of the prompt."""
+    newest = context.records.newest_experiment(row.id)
+    if newest is None or row.newest is None or row.newest.cost_per_1000 is None:
+        return "unknown"
+    return f"about {usd(row.newest.cost_per_1000 * context.records.case_history(newest[1]).cases / 1_000)}"
 
 
 def _acted(context: Context, alert: Alert, action: str) -> str:

@@ -11,7 +11,7 @@ from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.production_days import Summary, drawn, report_of, summary_of
-from bot.pages.views.alerts import alert_row
+from bot.pages.views.alerts import stands_of
 from bot.pages.views.crumbs import lineage_tabs, of_repository, repository_tabs
 from bot.store.page_records import Bounds
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from bot.pages.context import Context
+    from bot.pages.context import Context, Crumb
     from bot.store.hub_values import TagMove
     from bot.store.production_values import HourFigures
 
@@ -52,19 +52,39 @@ def production(context: Context) -> Page | None:
     """Shows one prompt: the one of the address, or of ``prompt``. Without either, all prompts of the repository."""
     repo, lineage_id = context.repository, context.path.get("lineage")
     at = repo.repository_id
-    if lineage_id is not None:
-        known = context.records.lineage_page(at, lineage_id, Bounds(limit=1), merged=False)
-        if known is None:
-            return None
-        name, tabs = known.name, lineage_tabs(repo, lineage_id, "Production")
-        crumbs = (*of_repository(repo), (name, addresses.lineage(at, lineage_id)), ("Production", None))
-        base, query = f"{addresses.lineage(at, lineage_id)}/production", {}
-    elif context.query.get("prompt"):
-        name, tabs = context.query["prompt"][:200], repository_tabs(repo, "")
-        base, query = addresses.production(at), {"prompt": name}
-        crumbs = (*of_repository(repo), ("Production", base), (name, None))
-    else:
+    named = context.query.get("prompt", "")[:200]
+    if lineage_id is None and not named:
         return _repository(context)
+    if lineage_id is None:
+        lineage_id = next((one.id for one in context.records.lineage_rows(at) if one.name == named), None)
+    if lineage_id is None:
+        base, query = addresses.production(at), {"prompt": named}
+        crumbs: tuple[Crumb, ...] = (*of_repository(repo), ("Production", base), (named, None))
+        return _prompt(context, _Shown(named, repository_tabs(repo, ""), base, query, crumbs, None))
+    known = context.records.lineage_page(at, lineage_id, Bounds(limit=1), merged=False)
+    if known is None:
+        return None
+    here = addresses.lineage(at, lineage_id)
+    crumbs = (*of_repository(repo), (known.name, here), ("Production", None))
+    tabs = lineage_tabs(repo, lineage_id, "Production")
+    return _prompt(context, _Shown(known.name, tabs, f"{here}/production", {}, crumbs, f"{here}/new-case?trace="))
+
+
+class _Shown(NamedTuple):
+    """The prompt that a page shows."""
+
+    name: str
+    tabs: list[tuple[str, str, bool]]
+    address: str
+    query: dict[str, str]
+    """What the address needs to name the prompt."""
+    crumbs: tuple[Crumb, ...]
+    new_case: str | None
+    """Where a call becomes a test case; ``None`` without a configured lineage."""
+
+
+def _prompt(context: Context, shown: _Shown) -> Page:
+    at, name = context.repository.repository_id, shown.name
     asked = context.number("days")
     days = asked if asked in PERIODS else USUAL
     last = context.now.date()
@@ -75,24 +95,26 @@ def production(context: Context) -> Page | None:
     series, rows = drawn(report.days, report.names)
     values = {
         "name": name,
-        "tabs": tabs,
+        "tabs": shown.tabs,
         "report": report,
         "series": series,
         "rows": rows,
         "days": days,
         "marks": _marks(context.records.moves(at, lineage=name, limit=MOVES), hours, first, days),
         "periods": [
-            (f"{one} days", with_query(base, {**query, "days": one} if one != USUAL else query), one == days)
+            (
+                f"{one} days",
+                with_query(shown.address, {**shown.query, "days": one} if one != USUAL else shown.query),
+                one == days,
+            )
             for one in PERIODS
         ],
-        "stands": [
-            alert_row(context, one, repo.full_name) for one in context.records.alerts(at) if one.lineage == name
-        ],
+        "stands": stands_of(context, name),
         "calls": context.records.recent_calls(at, name, limit=CALLS),
-        "new_case": None if lineage_id is None else f"{addresses.lineage(at, lineage_id)}/new-case",
+        "new_case": shown.new_case,
         "content": settings if settings is not None and settings.content_share else None,
     }
-    return Page("production", f"{name}: production", values, crumbs)
+    return Page("production", f"{name}: production", values, shown.crumbs)
 
 
 def _repository(context: Context) -> Page:

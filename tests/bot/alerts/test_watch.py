@@ -1,11 +1,7 @@
 """The scheduled watch with a real SDK, real git and a model server whose model changes behind its name."""
 
 import asyncio
-import json
-import threading
-import time
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -19,72 +15,9 @@ from bot.worker import app_and_sources
 from engine.alerts.states import AlertState
 from engine.drift.reading import Question
 from tests.bot.whole import Whole
+from tests.watch.model_server import PROMPT, ModelServer, files
 
 pytestmark = pytest.mark.slow
-
-LABELS = ("billing", "refund", "delivery")
-CASES = "".join(
-    json.dumps({"id": f"c{k}", "inputs": {"ticket": f"ticket {k} about {LABELS[k % 3]}"}, "expected": LABELS[k % 3]}) + "\n"
-    for k in range(36)
-)  # fmt: skip
-CONFIG = """\
-version: 1
-models:
-  house: {{provider: openai, model: house-1, base_url: "{url}", api_key_env: HOUSE_KEY, price: {{input: 1.00, output: 2.00}}}}
-lineages:
-  triage: {{use_case: classification, prompt: prompts/triage.prompt.yml, tests: tests/triage.jsonl, model: house, labels: [billing, refund, delivery]}}
-"""
-PROMPT = """\
-messages:
-  - role: system
-    content: Answer with the label alone.
-  - role: user
-    content: "{{ticket}}"
-"""
-
-
-class ModelServer:
-    """Answers with the ticket's last word, or with another label for every ``wrong``-th ticket."""
-
-    def __init__(self):
-        self.wrong, self.reported, self.fingerprint, self.requests = 0, "house-1-0601", "fp_a", 0
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_POST(self):
-                asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                data = json.dumps(server.answer(asked["messages"][-1]["content"])).encode()
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        self.thread = threading.Thread(target=self.http.serve_forever)
-        self.thread.start()
-
-    def answer(self, ticket):
-        self.requests += 1
-        number, label = int(ticket.split()[1]), ticket.split()[-1]
-        if self.wrong and number % self.wrong == 0:
-            label = LABELS[(LABELS.index(label) + 1) % 3]
-        return {
-            "id": "x", "object": "chat.completion", "created": 1, "model": self.reported,
-            "system_fingerprint": self.fingerprint, "usage": {"prompt_tokens": 20, "completion_tokens": 1, "total_tokens": 21},
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": label}}],
-        }  # fmt: skip
-
-    def close(self):
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
 
 
 class Days(SystemClock):
@@ -116,11 +49,7 @@ class Town:
         self.whole = Whole(
             github, folder, url=url, HOUSE_KEY="k" * 20, PROMPTVERDICT_KEY_ORIGINS=f"HOUSE_KEY={self.model.url}"
         )
-        files = {
-            "promptverdict.yaml": CONFIG.format(url=self.model.url), "tests/triage.jsonl": CASES,
-            "prompts/triage.prompt.yml": PROMPT,
-        }  # fmt: skip
-        self.whole.move_to("acme/shop", files)
+        self.whole.move_to("acme/shop", files(self.model.url))
         self.records, self.repository = self.whole.records, self.whole.scene.repository
         self.repo = RepositoryRef(
             installation_id=self.whole.installation, repository_id=self.repository.id, full_name="acme/shop"
@@ -226,11 +155,10 @@ def test_a_changed_prompt_gets_a_new_baseline_and_trouble_is_said(town):
     assert "the prompt or its test set changed" in changed.reading.why
     assert town.day().state is AlertState.OK
     town.repository.git.commit("main", {"promptverdict.yaml": "version: 1\nlineages: {}\n"}, parents=("main",))
-    asked, began = town.model.requests, time.monotonic()
+    asked = town.model.requests
     town.day()
     (watch,) = town.records.watches(town.repo.repository_id)
     assert "no lineage is configured" in watch.trouble
     assert town.model.requests == asked
-    assert time.monotonic() > began
     town.records.set_watch(town.repo.repository_id, "triage", every_days=None, by="mia", at=town.clock.utc())
     assert town.records.watches(town.repo.repository_id) == []

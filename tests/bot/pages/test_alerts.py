@@ -63,6 +63,18 @@ def test_a_pause_names_who_made_it(made, raised):
     assert "has no action" in words(mia.post(ADDRESS, data=form("restart me"), headers=FROM_US))
 
 
+def test_maintainers_set_a_watch_and_see_its_cost_first(made, raised):
+    mia, watch = made.signed_in("mia"), {"action": "watch", "lineage": "support-triage"}
+    assert re.search(r"support-triage off – about \$", words(mia.get(ADDRESS)))
+    assert "is watched every day" in words(mia.post(ADDRESS, data=watch | {"every": "1"}, headers=FROM_US))
+    assert "every day by mia 2026-11-21" in words(mia.get(ADDRESS))
+    for bad in ({"every": "0"}, {"every": "1", "lineage": "x"}):
+        assert "no such prompt or pace" in words(mia.post(ADDRESS, data=watch | bad, headers=FROM_US))
+    assert "not watched any more" in words(mia.post(ADDRESS, data=watch | {"every": ""}, headers=FROM_US))
+    assert "Only maintainers" in words(made.signed_in("ada").post(ADDRESS, data=watch, headers=FROM_US))
+    assert raised.watches(11) == []
+
+
 @pytest.fixture
 def made(raised, tmp_path):
     """A site whose forms do something."""

@@ -138,9 +138,9 @@ def access(github: FakeGitHub, request: Request, name: str, scope: str, level: s
         raise Refusal(401, "Requires authentication")
     if level == "read" and not repository.private and who.kind in {"Anonymous", "User"}:
         return repository
-    needed = "read" if who.kind == "User" and scope in {"issues", "pull_requests"} else level
-    scopes = ("issues", "pull_requests") if scope == "issues" else (scope,)
-    if level == "write" and not of_the_app(github, who, name, scope):
+    needed = "read" if who.kind == "User" and scope in {"comments", "issues", "pull_requests"} else level
+    scopes = ("issues", "pull_requests") if scope == "comments" else (scope,)
+    if level == "write" and not of_the_app(github, who, name, scopes[0]):
         raise Refusal(403, NOT_ACCESSIBLE, {"x-accepted-github-permissions": f"{scope}=write"})
     if not any(who.may(one, needed, role) for one in scopes):
         headers = {"x-accepted-github-permissions": "; ".join(f"{one}={level}" for one in scopes)}
@@ -326,13 +326,13 @@ def checked_body(request: Request) -> str:
     return body
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/{number}/comments", "issues")
+@route("GET", "/repos/{owner}/{repo}/issues/{number}/comments", "comments")
 def list_comments(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     the_thread(repository, number)
     return request.page([comment_json(github, repository, c) for c in repository.comments_of(int(number))])
 
 
-@route("POST", "/repos/{owner}/{repo}/issues/{number}/comments", "issues", "write")
+@route("POST", "/repos/{owner}/{repo}/issues/{number}/comments", "comments", "write")
 def create_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     thread = the_thread(repository, number)
     if isinstance(thread, Pull) and thread.locked:
@@ -353,12 +353,12 @@ def the_comment(repository: Repository, number: str) -> Json:
     return found
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/comments/{number}", "issues")
+@route("GET", "/repos/{owner}/{repo}/issues/comments/{number}", "comments")
 def get_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     return Reply(200, comment_json(github, repository, the_comment(repository, number)))
 
 
-@route("PATCH", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+@route("PATCH", "/repos/{owner}/{repo}/issues/comments/{number}", "comments", "write")
 def update_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     comment = the_comment(repository, number)
     comment["body"] = checked_body(request)
@@ -366,13 +366,13 @@ def update_comment(github: FakeGitHub, request: Request, repository: Repository,
     return Reply(200, comment_json(github, repository, comment))
 
 
-@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{number}", "comments", "write")
 def delete_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     repository.comments.remove(the_comment(repository, number))
     return Reply(204)
 
 
-@route("POST", "/repos/{owner}/{repo}/issues/comments/{number}/reactions", "issues", "write")
+@route("POST", "/repos/{owner}/{repo}/issues/comments/{number}/reactions", "comments", "write")
 def react(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     the_comment(repository, number)
     content = request.body.get("content")
