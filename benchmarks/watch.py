@@ -3,9 +3,10 @@
     python -m benchmarks.watch --repeats recorded_repeats.npz --rewordings recorded_rewordings.npz
 
 Each day of a quiet period is one recorded run of the same prompt by the same model: a random case draws a random
-recorded run. The baseline is the first day. A *period* is 200 days; a *report* is an alert that opens, by the same
-states as in the product (three calm days end it). A *swap* replaces the answers from a day on by those of another
-prompt of the same data set, with a mean that differs by the given points; 2% of its answers differ from run to run.
+recorded run. The baseline is the first day, and after an alert has ended its last day. A *period* is 200 days. A
+*report* is an alert that opens, by the same states as in the product (three calm days end it). A *swap* replaces the
+answers from a day on by those of another prompt of the same data set, with a mean that differs by the given points; 2%
+of its answers differ from run to run.
 ``--cases`` limits a test set. The gate is left out on days whose mean differs by less than 3.0 standard errors, overall
 and in each slice: its level is 3.4.
 """
@@ -64,6 +65,8 @@ def reports(runs: np.ndarray, rng: np.random.Generator, days: int = DAYS) -> int
         level = compared(baseline, answers(day, now)).level if is_far(first, now) else Level.OK
         before, standing = standing, after(standing, level, START + timedelta(day))
         found += standing.state is AlertState.ALERT and before.state is not AlertState.ALERT
+        if before.state is AlertState.ALERT and standing.state is AlertState.OK:
+            first, baseline = now, answers(day, now)
     return found
 
 

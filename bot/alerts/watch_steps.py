@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.store.async_records import AsyncRecords
 from bot.store.values import Run, RunKind, RunState
 from bot.telemetry.logs import logger
+from engine.alerts.states import AlertState
 from engine.drift.reading import Level, Question, Reading
 from engine.hub.promotion import promotion as version_change
 from engine.hub.versions import version_of
@@ -152,11 +153,16 @@ class WatchSteps:
             reading, is_baseline = _read(one, baseline, start, before.since if before else None)
             records.judge_watched(at, watch.lineage, one, reading=reading, baseline=is_baseline)
             readings.append(reading)
-        if readings:
-            reading = together(readings)
-            records.keep_reading(
-                at, watch.lineage, reading, start=start, episode_id=secrets.token_hex(12), at=self._clock.utc()
-            )
+        if not readings:
+            return
+        raised = alert is not None and alert.state is AlertState.ALERT
+        now = records.keep_reading(
+            at, watch.lineage, together(readings), start=start, episode_id=secrets.token_hex(12), at=self._clock.utc()
+        )
+        if raised and now.state is AlertState.OK:
+            # The model answers as before, or an unlucky baseline raised the alert: these answers are a better one.
+            for one, reading in zip(records.watched(at, watch.lineage, day), readings, strict=True):
+                records.judge_watched(at, watch.lineage, one, reading=reading, baseline=True)
 
 
 def _read(one: WatchedDay, baseline: WatchedDay | None, start: date | None, since: date | None) -> tuple[Reading, bool]:

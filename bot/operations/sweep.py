@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.runs.run_queue import QueueStatus
 from bot.store.async_records import AsyncRecords
-from bot.store.values import RepositoryRef, Run, RunKind
+from bot.store.values import ON_PAGES, RepositoryRef, Run, RunKind
 from bot.telemetry.health import WAITING
 from bot.telemetry.logs import logger
 from bot.webhooks.intents import InstallationChanged, InstallationState, RepositoriesChanged
@@ -181,7 +181,7 @@ class Sweep:
         fresh = [run for run in runs if run.id not in self._begun]
         self._begun = {run.id for run in runs}
         for run in fresh:
-            await self._run_queue.enqueue(run.id)
+            await self._run_queue.enqueue(run.id, of_page=True)
 
     def _may_revive(self, run: Run) -> bool:
         """Returns whether the run's pause is over. The pause doubles each time."""
@@ -199,7 +199,7 @@ class Sweep:
             # Not simply enqueued: the pull request may have moved on since.
             await self._reconciler.reconcile(run.repo, run.number, "sweep")
         else:
-            await self._run_queue.enqueue(run.id)
+            await self._run_queue.enqueue(run.id, of_page=run.kind in ON_PAGES)
 
     async def tags(self) -> None:
         """Starts promotions and suggestions that were asked for, and tells GitHub about moves."""

@@ -14,8 +14,8 @@ from bot.store.asked_values import AskedRun, Draft, Noted, ShownAnswer
 from bot.store.database import add_once
 from bot.store.installations import gone, seen
 from bot.store.runs import OPEN, run_of, with_names
-from bot.store.tables import Repositories, Verdicts
 from bot.store.tables import Runs as Rows
+from bot.store.tables import Verdicts
 from bot.store.values import ON_PAGES, RunKind, RunState
 from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
@@ -178,7 +178,6 @@ class AskedRecords:
             own = select(Drafts.id).where(col(Drafts.lineage_id) == lineage_id, col(Drafts.by) == by)
             old = session.exec(own.order_by(col(Drafts.id).desc()).offset(MOST_DRAFTS - 1)).all()
             session.exec(delete(Drafts).where(col(Drafts.id).in_(old)))
-            session.get(Repositories, repository_id, with_for_update=True)
             row = Drafts(
                 repository_id=repository_id, lineage_id=lineage_id, by=by, document=document, made_at=at, changed_at=at
             )

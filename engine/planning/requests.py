@@ -13,7 +13,8 @@ class Requests(Sequence[Request]):
 
     def __init__(self, like: Request, messages: Sequence[tuple[Message, ...]]) -> None:
         self._like, self._messages = like, messages
-        self._digests = [like.sending(each).digest for each in messages]
+        self.digests = [like.sending(each).digest for each in messages]
+        """By case."""
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -25,4 +26,11 @@ class Requests(Sequence[Request]):
     def __getitem__(self, at: int | slice) -> Request | list[Request]:
         if isinstance(at, slice):
             return [self[one] for one in range(*at.indices(len(self)))]
-        return self._like.sending(self._messages[at], self._digests[at])
+        return self._like.sending(self._messages[at], self.digests[at])
+
+
+def digests_of(requests: Sequence[Request | None]) -> Sequence[str | None]:
+    """Returns the digest of each request, without making those that are known."""
+    if isinstance(requests, Requests):
+        return requests.digests
+    return [None if request is None else request.digest for request in requests]

@@ -40,6 +40,8 @@ class DraftEdit(Value):
 
     texts: dict[int, str] = {}
     """New texts by the index of the message. Others stay."""
+    before: dict[int, str] = {}
+    """Digests of the texts that the new ones replace."""
     model: str | None = None
     """A name under ``models``; ``None``: it stays."""
     parameters: dict[str, int | float | None] = {}

@@ -44,9 +44,9 @@ def asks_of(prepared: Prepared) -> dict[str, tuple[str, str]]:
     }
 
 
-def baseline_key(repository: str, lineage: str, model: str, requests: str, generation: int) -> str:
+def baseline_key(repository: str, lineage: str, model: str, requests: str, *, generation: int, rounds: int) -> str:
     """Returns the name under which a store without a database keeps a watch's baseline.
 
-    ``generation`` counts how often a person took the present for normal.
+    ``generation`` counts how often a person took the present for normal, ``rounds`` the alerts that ended since.
     """
-    return digest_of(["watch baseline", repository, lineage, model, requests, generation])
+    return digest_of(["watch baseline", repository, lineage, model, requests, generation, rounds])

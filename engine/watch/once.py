@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue, ValidationError
 
-from engine.alerts.states import Standing, after
+from engine.alerts.states import AlertState, Standing, after
 from engine.drift.reading import Level, Question, Reading
 from engine.pipeline import measure
 from engine.watch.alone import asks_of, baseline_key
@@ -86,7 +86,10 @@ async def watch_once(
     for record in records:
         answers = watched(day, record, fresh.served.get((record.lineage, record.model), {}))
         generation = generations.get(record.lineage, 0)
-        key = baseline_key(repository, record.lineage, record.model, answers.requests, generation)
+        rounds = _ended(_of(earlier, record.lineage, generation))
+        key = baseline_key(
+            repository, record.lineage, record.model, answers.requests, generation=generation, rounds=rounds
+        )
         baseline = WatchedAnswers.model_validate(await store.keep_plan(key, answers.model_dump(mode="json")))
         same = baseline.day == day
         readings.setdefault(record.lineage, []).append(
@@ -119,6 +122,18 @@ def _earlier(kept: Iterable[JsonValue], repository: str) -> list[KeptReading]:
         if row.repository == repository:
             found.append(row)
     return sorted(found, key=lambda row: row.reading.day)
+
+
+def _ended(readings: Iterable[Reading]) -> int:
+    """Returns how many alerts have ended. Each end begins with a new baseline.
+
+    The model then answers as before, or an unlucky baseline raised the alert, and would do so again.
+    """
+    standing, ended = Standing(), 0
+    for one in readings:
+        before, standing = standing, after(standing, one.level, one.day)
+        ended += before.state is AlertState.ALERT and standing.state is AlertState.OK
+    return ended
 
 
 def _of(earlier: list[KeptReading], lineage: str, generation: int) -> list[Reading]:

@@ -215,7 +215,7 @@ class Queue:
 
     waiting: dict = field(default_factory=dict)
 
-    async def enqueue(self, run_id, *, unapproved_fork=False):
+    async def enqueue(self, run_id, *, unapproved_fork=False, of_page=False):
         self.waiting.setdefault(run_id)
 
     async def cancel(self, run_id):

@@ -23,10 +23,10 @@ def test_the_command_estimates_stores_and_finds(tmp_path):
         )  # fmt: skip
 
     dry = run("--dry-run")
-    assert (dry.returncode, "1 experiment: 60 calls in one run, about $" in dry.stdout) == (0, True), dry.stderr
+    assert (dry.code, "1 experiment: 60 calls in one run, about $" in dry.out) == (0, True), dry.err
     first = run("--format", "json")
-    (row,) = json.loads(first.stdout)["watch"]
-    assert (first.returncode, row["state"], row["lineage"]) == (0, "no data", "triage")
+    (row,) = json.loads(first.out)["watch"]
+    assert (first.code, row["state"], row["lineage"]) == (0, "no data", "triage")
     # The first run becomes one of another day, in which most cases failed.
     with sqlite3.connect(store) as database:
         database.create_function(
@@ -44,7 +44,7 @@ def test_the_command_estimates_stores_and_finds(tmp_path):
             (json.dumps(plan), key),
         )
     second = run()
-    assert second.returncode == 1, second.stderr
-    assert "triage: alert." in second.stdout
-    assert "the score rose by" in second.stdout
-    assert run("--lineage", "nothing").returncode == 2
+    assert second.code == 1, second.err
+    assert "triage: alert." in second.out
+    assert "the score rose by" in second.out
+    assert run("--lineage", "nothing").code == 2

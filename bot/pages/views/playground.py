@@ -169,7 +169,7 @@ def _done(context: Context, bench: Bench) -> Redirect:
         if run is not None:
             context.records.cancel(run.id, context.now)
         return Redirect(bench.address(at, run=run.sequence if run else None) + "#run")
-    edit = edit_of(bench.opened, context.form)
+    edit = edit_of(bench.opened, context.form, bench.edit)
     document = edit.model_dump_json()
     if len(document) > LONGEST:
         raise ConfigError("the draft is too long")
@@ -236,8 +236,10 @@ def _values(context: Context, bench: Bench) -> dict[str, object]:
         return values
     now = shown[0].sequence
     follows = shown[0].state.is_open and context.query.get("follow") == "1"
+    # A stream has no third column, so it waits for the end.
+    known = other in {run.sequence for run, _ in runs} and not shown[0].state.is_open
     return values | {
-        "live": live_values(context, *shown, other if other in {run.sequence for run, _ in runs} else None),
+        "live": live_values(context, *shown, other if known else None),
         "runs": [
             RunLine(
                 run,

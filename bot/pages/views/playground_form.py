@@ -14,6 +14,7 @@ from engine.prompt_edits.edit import like
 from engine.readers.dialects import names_in
 from engine.render.figures import usd
 from schemas.errors import ConfigError
+from schemas.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,8 @@ class MessageField:
     label: str
     text: str
     edited: bool
+    moved: bool = False
+    """Whether the committed text has changed since the draft replaced it."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,11 @@ class ModelOption:
     usable: bool
 
 
-def edit_of(opened: Opened, form: Mapping[str, str]) -> DraftEdit:
-    """Reads the form. What equals the prompt as it is, is no edit. Raises ConfigError for a number that is none."""
+def edit_of(opened: Opened, form: Mapping[str, str], kept: DraftEdit | None = None) -> DraftEdit:
+    """Reads the form of the draft that was ``kept`` before. What equals the prompt as it is, is no edit.
+
+    Raises ConfigError for a number that is none.
+    """
     texts = {}
     for index, message in enumerate(opened.prompt.messages):
         given = form.get(f"text.{index}")
@@ -73,8 +79,10 @@ def edit_of(opened: Opened, form: Mapping[str, str]) -> DraftEdit:
     pick = form.get("pick", "")
     chosen = Pick(pick) if pick in tuple(Pick) else Pick.ALL
     name = {Pick.SLICE: form.get("slice", ""), Pick.CASE: form.get("case", "")}.get(chosen, "")
+    known = kept.before if kept is not None else {}
     return DraftEdit(
         texts=texts,
+        before={index: known.get(index, mark_of(opened, index)) for index in texts},
         model=None if model == opened.model else model,
         parameters=parameters,
         pick=chosen,
@@ -82,6 +90,11 @@ def edit_of(opened: Opened, form: Mapping[str, str]) -> DraftEdit:
         inputs={one: form.get(f"input.{one}", "") for one in inputs_of(opened)},
         expected=form.get("expected", ""),
     )
+
+
+def mark_of(opened: Opened, index: int) -> str:
+    """Returns a digest of a committed text."""
+    return digest_of(opened.prompt.messages[index].content)[:16]
 
 
 def str_of(text: str) -> str:
@@ -150,6 +163,7 @@ def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit)
             _label(opened, index),
             edit.texts.get(index, message.content),
             index in edit.texts,
+            index in edit.texts and edit.before.get(index, mark_of(opened, index)) != mark_of(opened, index),
         )
         for index, message in enumerate(opened.prompt.messages)
     ]

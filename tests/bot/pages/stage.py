@@ -254,7 +254,7 @@ def suggested(records, repo, card, lineage, *, word="Be stricter about refunds",
         records.end_suggestion(made.id, SuggestionState.DONE, word, now, report=report.model_dump_json())
 
 
-def in_production(records, now=NOW, word=""):
+def in_production(records, now=NOW, word="", lineage="support-triage"):
     """Twelve days of one prompt's calls, with another version and model in between, and calls that name no prompt."""
     dice = random.Random(3)
     spans = []
@@ -267,7 +267,7 @@ def in_production(records, now=NOW, word=""):
             SpanFacts(
                 trace_id=f"{number + 1:032x}", span_id=f"{1:016x}", started_at=start, calls_model=True,
                 ended_at=start + timedelta(seconds=dice.uniform(0.3, 3)),
-                lineage=None if number % 30 == 29 else "support-triage",
+                lineage=None if number % 30 == 29 else lineage,
                 digest=("b" if fresh else "a") * 64, model=f"toy-1-2026{word}" if fresh else "toy-1",
                 decision=None if failed or deferred else f"{decision}{word}",
                 confidence=None if failed else dice.uniform(0.5, 1), deferred=f"low confidence{word}" if deferred else None,

@@ -386,3 +386,14 @@ def test_hostile_texts_in_every_field_stay_texts(bench):
         for link in tags.of("a"):
             assert re.match(r"/|#|http://127\.0\.0\.1:\d+/acme/shop/", link["href"]), link
         assert not re.search("[\u202e\x1b\u200b\u2028\x00]", page)
+
+
+def test_a_text_that_changed_on_the_branch_meanwhile_is_said(bench):
+    max_ = bench.people["max"]
+    draft = draft_of(sent(max_, bench.address, **{"text.0": text("at most nine")}))
+    assert "changed on main since" not in said(max_.get(f"{bench.address}?draft={draft}"))
+    before = bench.git.git("show", "main:prompts/replies.prompt.yml")
+    bench.git.commit("main", {"prompts/replies.prompt.yml": before.replace("of a shop", "of our shop") + "\n"})
+    assert "changed on main since; your text replaces it" in said(max_.get(f"{bench.address}?draft={draft}"))
+    patch = html.unescape(max_.get(f"{bench.address}/save?draft={draft}").text)
+    assert "-      You answer customers of our shop." in patch

@@ -19,6 +19,8 @@ from tests.fakes.github import FakeGitHub
 
 pytestmark = pytest.mark.slow
 NOBODY = Decimal(0)
+NO_REUSE = httpx.Limits(max_keepalive_connections=0)
+"""A process that was killed leaves connections behind."""
 
 
 def free_port():
