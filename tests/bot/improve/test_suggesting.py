@@ -99,7 +99,8 @@ def test_the_budget_of_a_comment_is_never_exceeded_by_one_call(github, tmp_path)
         pull = shop.pull()
         for number, asked in enumerate(("0.05", "0.08"), 1):  # every call counts a tenth of a cent at least
             shop.asks_on(pull.number, f"suggest --budget {asked}")
-            assert "Unfinished" in shop.result(number)
+            said = shop.result(number)
+            assert number > 1 or "Unfinished" in said
         assert shop.models.cost <= Decimal("0.05") + Decimal("0.08")
         assert max(shop.models.provider.tries.values()) == 1, "the second goes on from the stored answers"
     shop.whole.records.close()
@@ -132,9 +133,9 @@ def test_a_search_that_is_cancelled_ends_its_calls_within_a_second(github, tmp_p
         shop.asks_on(pull.number, "suggest")
         shop.whole.until(lambda: shop.calls > 40)
         assert "Cancelled: 1" in shop.asks_on(pull.number, "cancel-suggest triage")
-        shop.whole.until(lambda: shop.models.provider.under_way == 0, 5)
-        asked = shop.calls
         assert "ada cancelled it" in shop.result(1)
+        assert shop.models.provider.under_way == 0, "the result comes after the last call"
+        asked = shop.calls
         shop.whole.quiet()
         assert shop.calls == asked
         assert shop.whole.records.suggestion(1).state is SuggestionState.CANCELLED
