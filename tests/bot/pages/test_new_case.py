@@ -82,7 +82,7 @@ def test_a_near_duplicate_is_refused_with_the_case_it_repeats(web, form):
     wes = web.signed_in("wes")
     near = {"input.ticket": "why was my card charged TWICE??", "expected": "billing", "open": "1"}
     answer = html.unescape(wes.post(form, data=near, headers=FROM_US).text)
-    assert f"it repeats the case t-0 ({web.path}:1), 98% alike" in answer
+    assert f"it repeats the case t-0 ({web.path}:1), 98% similar" in answer
     assert web.repository.pulls == {}
     wes.post(form, data={**near, "same_as": "t-0"}, headers=FROM_US)
     assert json.loads(added(web)[1].splitlines()[-1])["same_as"] == "t-0"

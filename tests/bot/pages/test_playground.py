@@ -309,8 +309,8 @@ def test_a_provider_that_stalls_is_said_while_it_stalls(bench):
     bench.house.stalled.set()
     draft, run = run_of(bench, **{"text.0": text("at most two", " Stall.")})
     address = f"{bench.address}/events?draft={draft}&run={run.sequence}"
-    found = events(bench.people["max"], address, until="Waiting for the provider for 3 s")
-    assert "Waiting for the provider for 2 s" in "".join(data for _, data, _ in found)
+    found = events(bench.people["max"], address, until="The provider has not answered for 3 s")
+    assert "The provider has not answered for 2 s" in "".join(data for _, data, _ in found)
     bench.house.stalled.clear()
     bench.ended(run)
 
