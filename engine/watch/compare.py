@@ -62,11 +62,11 @@ def compared(baseline: WatchedAnswers, today: WatchedAnswers, since: date | None
     smallest = _smallest(before, now)
     days = f"stored answers of {baseline.day.isoformat()}"
     if told:
-        why = f"{today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
+        why = f"model {today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
         return _reading(Level.ALERT, today, why, since=since or today.day, smallest=smallest, decision=worse)
     count = len(before.cases)
     seen = f"{count} cases can show changes from {points(smallest)} points in one run"
-    why = f"{today.record.model} answers as in the {days}. {seen}.{_builds(baseline, today)}"
+    why = f"model {today.record.model} answers as in the {days}. {seen}.{_builds(baseline, today)}"
     return _reading(Level.OK, today, why, smallest=smallest, decision=worse)
 
 
