@@ -77,11 +77,12 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/runs/test_schedules.py
 
-bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, and shows its pages; the hub's client
+bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, what a pull request costs it, and how soon it shows its pages; the hub's client
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.ack
+	$(BIN)/python -m benchmarks.organization
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.client
 

@@ -191,7 +191,7 @@ async def prunes(url: str, answers: int) -> dict[str, Any]:
         connection.execute(FILL, (answers, answers))
         connection.execute("VACUUM ANALYZE promptverdict_completions")
     store, figures = open_store(url), {"answers": answers}
-    for name, before in (("none is old, ms", "2020-01-01"), ("a thousandth is old, ms", "2025-01-01T08:45:36")):
+    for name, before in (("none is old, ms", "2020-01-01"), ("a thousandth is old, ms", "2025-01-01T08:45:37")):
         began = time.perf_counter()
         figures[f"{name[:-4]}, deleted"] = await store.prune(older_than=before)
         figures[name] = round(1000 * (time.perf_counter() - began), 1)

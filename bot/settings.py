@@ -31,6 +31,8 @@ class Caps(Value):
     """For one run."""
     repository: Decimal
     """For all runs of one repository in a day (UTC)."""
+    person: Decimal = Decimal(20)
+    """For what one person starts on pages in a day (UTC)."""
     day: Decimal
     """For all runs in a day (UTC)."""
 
@@ -171,6 +173,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         caps=Caps(
             run=read.money(variables, names.RUN_USD, "25"),
             repository=read.money(variables, names.REPOSITORY_USD, "100"),
+            person=read.money(variables, names.PERSON_USD, "20"),
             day=read.money(variables, names.DAY_USD, "500"),
         ),
         keep_deliveries_days=read.number(variables, names.KEEP_DELIVERIES, 30, 7, 36_500),

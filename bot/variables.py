@@ -59,6 +59,7 @@ RUN_USD = Variable(f"{PREFIX}MAX_USD_PER_RUN", "What one run may cost, whatever 
 REPOSITORY_USD = Variable(
     f"{PREFIX}MAX_USD_PER_REPOSITORY", "What all runs of one repository may cost in a day (UTC)", "`100`"
 )
+PERSON_USD = Variable(f"{PREFIX}MAX_USD_PER_PERSON", "What one person's runs on pages may cost in a day (UTC)", "`20`")
 DAY_USD = Variable(f"{PREFIX}MAX_USD_PER_DAY", "What all runs of this bot may cost in a day (UTC)", "`500`")
 KEEP_DELIVERIES = Variable(f"{PREFIX}KEEP_DELIVERIES_DAYS", "Days that the ids of handled webhooks are kept", "`30`")
 KEEP_TEXTS = Variable(f"{PREFIX}KEEP_TEXTS_DAYS", "Days that prompts, answers and scorecards are kept", "`365`")
@@ -90,8 +91,8 @@ ALERT_URLS = Variable(
 
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, DATABASE_URL, STORE,
-    DATA, HOST, PORT, API_URL, SERVER_URL, SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES,
-    KEEP_TEXTS, KEEP_SPANS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
-    ALERT_URLS,
+    DATA, HOST, PORT, API_URL, SERVER_URL, SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, PERSON_USD, DAY_USD,
+    KEEP_DELIVERIES, KEEP_TEXTS, KEEP_SPANS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED,
+    TRUST_SCORERS, ALERT_URLS,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

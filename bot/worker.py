@@ -19,6 +19,8 @@ from bot.hub.followed_file import FollowedFile
 from bot.hub.github_copy import GitHubCopy
 from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
+from bot.improve.suggesting import Suggesting
+from bot.improve.suggestion_steps import SuggestionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
 from bot.production.default_settings import DefaultSettings
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
+    from bot.store.suggest_values import Suggestion
     from bot.store.values import RepositoryRef, Run
     from bot.telemetry.metrics import Metrics
     from bot.webhooks.intents import CommandPosted
@@ -94,6 +97,10 @@ class Worker:
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
         self._copy = GitHubCopy(records, app, branch, clock)
+        self._suggesting = Suggesting(records, branch, clock, settings.caps.run)
+        self._suggestions = SuggestionSteps(
+            self._records, evaluation, branch, app, clock=clock, page_of=self._suggestion_page
+        )
         self._drift = DriftEvaluation(records, settings.slot)
         self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
@@ -113,7 +120,9 @@ class Worker:
                 RunKind.PULL_REQUEST: execution,
                 RunKind.QUEUE: execution,
                 RunKind.EXPERIMENT: execution,
+                RunKind.PLAYGROUND: execution,
                 RunKind.PROMOTION: self._promotions,
+                RunKind.SUGGESTION: self._suggestions,
                 RunKind.WATCH: self._watches,
             },
         )
@@ -180,6 +189,10 @@ class Worker:
         site = self._settings.site
         return None if site is None else site.public_url + addresses.run(run.repository_id, run.sequence)
 
+    def _suggestion_page(self, suggestion: Suggestion) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.suggestion(suggestion.repository_id, suggestion.id)
+
     async def _on_superseded(self, run: Run, why: str) -> None:
         await self.reconciler.superseded(run, why)
 
@@ -188,7 +201,9 @@ class Worker:
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         read = partial(self._sources.read, repo)
         records, now = self._records.blocking, self._clock.utc
-        context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
+        context = CommandContext(
+            records, host, self.reconciler, read, now, self._hub, self._suggesting, self._rate_limit, self._page_of
+        )
         return await answer(command, context)
 
     def _on_default(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
@@ -197,6 +212,7 @@ class Worker:
 
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
+        await self._suggestions.start(self.run_queue)
         await self._copy.report()
 
     async def _watch_production(self) -> None:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from schemas.ports import Clock, CodeScorers, OutcomeStore, PriceTable, SourceTr
 from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
+from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 
 NOTHING = Decimal(0)
+OnOutcome = Callable[[str, str, TestCase, "Outcome"], None]
+"""Receives lineage, model, the case, and an outcome as soon as it is scored."""
 OnTexts = Callable[[str, str, Iterator[CaseTexts]], None]
 """Receives lineage, model, and the texts of each case that ran."""
 
@@ -148,17 +151,20 @@ async def measure(
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
     on_texts: OnTexts | None = None,
+    on_outcome: OnOutcome | None = None,
 ) -> Scorecard:
     """Runs all planned experiments and decides.
 
     ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``explainer`` names
     the guilty parts of changes that are not approved. ``on_record`` receives the record of each experiment, and
-    ``on_texts`` its texts. Raises StoreError if answers can't be stored.
+    ``on_texts`` its texts. ``on_outcome`` receives each outcome of the gate as it comes. Raises StoreError if answers
+    can't be stored.
     """
     from engine.doubts.calibrate import calibrated, probed
     from engine.planning.earlier_runs import history_of
     from engine.records.record import designed
     from engine.records.replay import design_of
+    from engine.runner.outcome_log import opened
     from engine.runner.run import run
 
     started = clock.monotonic()
@@ -201,12 +207,15 @@ async def measure(
         budget_usd=left,
         within=within,
         on_progress=on_progress,
+        on_outcome=on_outcome
+        and (lambda one, outcome: on_outcome(one.lineage, one.name, one.cases[outcome.cell.case], outcome)),
     )
-    for record, (_, graded), result in zip(records, planned, results, strict=True):
-        _report(record, graded.plan, result.outcomes, on_record, on_texts)
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []
-    for (entry, graded), result in zip(planned, results, strict=True):
+    for record, (entry, graded), packed in zip(records, planned, results, strict=True):
+        # One experiment at a time, so that the answers of all are never in memory as objects.
+        result = replace(packed, outcomes=opened(packed.outcomes))
+        _report(record, graded.plan, result.outcomes, on_record, on_texts)
         seen = graded
         # Probes can only raise doubts, which change nothing about a block or an error.
         if result.decision is not None and result.decision.status not in DECIDED:

@@ -137,6 +137,15 @@ class Explain(Value):
     switches it off."""
 
 
+class Suggest(Value):
+    """Suggested edits by the bot (``/verdict suggest``)."""
+
+    budget_usd: Usd = Decimal(0)
+    """The most that one may cost. 0 switches them off."""
+    model: str | None = None
+    """The model that edits, a name under ``models``. By default, the lineage's judge."""
+
+
 class Mode(StrEnum):
     """Whether the check blocks or only informs."""
 
@@ -321,6 +330,8 @@ class Config(Value):
     """The most that a pull request may cost."""
     explain: Explain = Explain()
     """Finding the part of a change that breaks cases."""
+    suggest: Suggest = Suggest()
+    """Suggested edits by the bot."""
     gate: GateConfig = GateConfig()
     """How strict the gate is. Lineages may override it."""
     mode: Mode = Mode.ENFORCE

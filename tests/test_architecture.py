@@ -43,10 +43,11 @@ BOT_ROOMS = {
     "webhooks": {"store", "telemetry", "settings"},
     "approvals": {"store"},
     "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
-    "commands": {"approvals", "blocking", "hub", "store", "webhooks"},
+    "commands": {"approvals", "blocking", "hub", "improve", "store", "webhooks"},
     "hub": {"runs", "store", "telemetry"},
+    "improve": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "hub", "store", "telemetry"},
+    "pages": {"commands", "hub", "improve", "runs", "store", "telemetry"},
     "production": {"hub", "runs", "store", "telemetry", "webhooks"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from engine.blame.explain import Explainer
     from engine.blame.planned import BlamePlan
     from engine.planning.prepared import Prepared
+    from engine.records.kept import KeptRecord
     from engine.runner.access import Access
     from schemas.config import Config
-    from schemas.experiments import ExperimentRecord as Record
+    from schemas.experiments import ExperimentRecord
     from schemas.scorecard import Scorecard
 
 NOT_YET = (
@@ -93,7 +94,7 @@ def evaluate(
     alone: bool = False,
     proposed: Config | None = None,
     explain: Callable[[BlamePlan], bool] | None = None,
-) -> tuple[Scorecard, list[Record]]:
+) -> tuple[Scorecard, list[KeptRecord]]:
     """Runs the check without printing; returns the scorecard and the record of each experiment.
 
     ``alone``: scores the head's prompts and compares them with nothing, by the ``proposed`` configuration where it has
@@ -161,16 +162,21 @@ def prices(at: date | None = None) -> GenaiPrices:
 
 async def _measured(
     prepared: Prepared, options: CheckOptions, access: Access, explainer: Explainer | None
-) -> tuple[Scorecard, list[Record]]:
+) -> tuple[Scorecard, list[KeptRecord]]:
     from asyncio import CancelledError
 
     from adapters.clock import SystemClock
     from adapters.store import open_store
     from engine.pipeline import measure, over_budget
+    from engine.records.kept import KeptRecord
     from engine.records.outcome_table import outcome_table
 
     clock = SystemClock()
-    records: list[Record] = []
+    records: list[KeptRecord] = []
+
+    def keep(record: ExperimentRecord) -> None:
+        records.append(KeptRecord.of(record))
+
     store = open_store(options.store or default_store(os.environ))
     try:
         with ProgressReport() as report:
@@ -187,10 +193,10 @@ async def _measured(
                     budget_usd=options.budget_usd,
                     explainer=explainer,
                     on_progress=report.update,
-                    on_record=records.append,
+                    on_record=keep,
                 )
-                for record in records:
-                    await store.keep_plan(*outcome_table(record))
+                for kept in records:
+                    await store.keep_plan(*outcome_table(kept.record()))
             except (CancelledError, KeyboardInterrupt):
                 report.line(
                     f"interrupted at {report.state()}; all of it is kept, and the same command continues from there"
@@ -234,8 +240,8 @@ def agreed_by_hand(expected: Decimal, cap: Decimal) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def write(card: Scorecard, records: Sequence[Record], folder: Path | None) -> None:
-    """Writes scorecard.json, scorecard.md, report.html and the experiment records to ``folder``."""
+def write(card: Scorecard, records: Sequence[KeptRecord], folder: Path | None) -> None:
+    """Writes scorecard.json, scorecard.md, report.html and the compressed experiment records to ``folder``."""
     if folder is None:
         return
     from engine.render.html import html_report
@@ -249,7 +255,7 @@ def write(card: Scorecard, records: Sequence[Record], folder: Path | None) -> No
     (folder / "report.html").write_text(html_report(card), encoding="utf-8")
     for number, record in enumerate(records, 1):
         (folder / "experiments").mkdir(exist_ok=True)
-        (folder / "experiments" / f"{number}.json").write_text(record.model_dump_json(), encoding="utf-8")
+        (folder / "experiments" / f"{number}.json.gz").write_bytes(record.data)
 
 
 def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 from action.cli.streams import put
 from action.exits import Exit, exit_of_status
 from engine.gate.verdict import passes
+from engine.records.kept import record_json
 from engine.records.replay import replay
 from engine.render.encode import log_line
-from schemas.errors import UsageError
+from schemas.errors import SourceError, UsageError
 from schemas.experiments import ExperimentRecord
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 def decide(path: Path, *, output_format: str) -> Exit:
     """Decides a recorded experiment again, offline. Raises UsageError for a file that is not a record."""
     try:
-        experiment = ExperimentRecord.model_validate_json(path.read_bytes())
+        experiment = ExperimentRecord.model_validate_json(record_json(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"can't be read: {error.strerror}", where=str(path), hint="check the path") from error
+    except SourceError as error:
+        raise UsageError(error.what, where=str(path), hint="run check again, or copy the file again") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

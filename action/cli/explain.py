@@ -15,8 +15,8 @@ from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from adapters.call_process.process import CallingProcess
+    from engine.records.kept import KeptRecord
     from schemas.effects import Answer, CaseEffect
-    from schemas.experiments import ExperimentRecord
     from schemas.scorecard import LineageCard, Scorecard
 
 MOST_ANSWERS = 5
@@ -52,7 +52,7 @@ def _why_none(card: Scorecard) -> str:
     return failed[0] if failed else "no prompt with cases changed"
 
 
-def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord], width: int) -> Iterator[str]:
+def _lines(card: LineageCard, case: CaseEffect, records: Sequence[KeptRecord], width: int) -> Iterator[str]:
     from engine.render import figures
     from engine.render.case_runs import CASE_RESULTS, runs_sentence
     from engine.render.result_text import expected_text
@@ -70,7 +70,8 @@ def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentReco
         yield from _answers(name, answers, width)
     if case.reason:
         yield from text_block("why", case.reason, width)
-    if runs := runs_sentence(card, case, records):
+    own = [kept.record() for kept in records if (kept.lineage, kept.model) == (card.lineage, card.model)]
+    if runs := runs_sentence(card, case, own):
         yield from textwrap.wrap(runs, width)
     for reason in card.reasons:
         if case.id in reason.cases:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, named_endpoint, paid_calls
+from action.cli.judged import JudgeOptions, agree, named_endpoint, paid_calls
 from action.cli.test_file import TestFile, file_for_new, lineage_in
 from action.exits import Exit
 from schemas.errors import UsageError
@@ -89,7 +89,6 @@ async def _generated(
     caller: Caller,
 ) -> Generated | None:
     """Returns the new cases; ``None`` if only the cost was asked for."""
-    from action.cli.check import agreed_by_hand
     from action.cli.progress import ProgressReport
     from engine.new_cases.generating import expected_calls, first_question, generated, most_calls
     from engine.planning.call_cost import estimate
@@ -108,9 +107,7 @@ async def _generated(
     if options.dry_run:
         return None
     async with paid_calls(options, change, caller) as calls:
-        paid = endpoint.model.spec.key
-        if paid and not options.yes and not agreed_by_hand(one * least, options.cap_usd(change)):
-            raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
+        agree(options, change, [endpoint.model], one * least)
         with ProgressReport() as report:
 
             def count(done: int) -> None:

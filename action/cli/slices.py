@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, named_endpoint, paid_calls, progress
+from action.cli.judged import JudgeOptions, agree, named_endpoint, paid_calls, progress
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -166,7 +166,6 @@ def _with_model(options: SliceOptions, change: LineageChange, endpoint: Endpoint
 async def _asked(
     options: SliceOptions, change: LineageChange, wanted: Questions, endpoint: Endpoint, caller: Caller
 ) -> tuple[Asked, Decimal] | None:
-    from action.cli.check import agreed_by_hand
     from engine.planning.call_cost import estimate
     from engine.render.figures import plural, usd
     from engine.slices.asking import asked
@@ -184,9 +183,7 @@ async def _asked(
         sys.stderr.flush()
         if options.dry_run:
             return None
-        paid = missing and endpoint.model.spec.key
-        if paid and not options.yes and not agreed_by_hand(expected.cost_usd, options.cap_usd(change)):
-            raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
+        agree(options, change, [endpoint.model] if missing else [], expected.cost_usd)
         with progress(change, endpoint.model.model, len(wanted.cases), calls) as answered:
             return await asked(wanted, calls, endpoint, answered), calls.spent_usd
 

@@ -19,7 +19,7 @@ from schemas.errors import UsageError
 from schemas.use_cases import UseCase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from adapters.call_process.client import Caller
     from adapters.call_process.process import CallingProcess
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.proposals.dimensions import DimensionSearch
     from engine.proposals.report import Proposals
     from engine.runner.experiment import Endpoint
+    from engine.test_edits.patches import NoPatch, Patch
     from schemas.detection import LineageChange
 
 
@@ -95,8 +96,8 @@ def _dimensions(
 async def _searched(
     options: SuggestChecksOptions, change: LineageChange, sample: list[JudgedAnswer], writer: Endpoint, caller: Caller
 ) -> DimensionSearch | None:
-    from action.cli.check import agreed_by_hand, prices
-    from action.cli.judged import judge_name, paid_calls, progress
+    from action.cli.check import prices
+    from action.cli.judged import agree, judge_name, paid_calls, progress
     from engine.planning.call_cost import estimate
     from engine.proposals.dimensions import grading_requests, proposed_dimensions, proposing_request
     from engine.render.figures import plural, usd
@@ -117,9 +118,7 @@ async def _searched(
     if options.dry_run:
         return None
     async with paid_calls(options, change, caller) as calls:
-        paid = any(one.model.spec.key for one in (writer, *judges))
-        if paid and not options.yes and not agreed_by_hand(cost, options.cap_usd(change)):
-            raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
+        agree(options, change, [writer.model, *change.judges], cost)
         with progress(change, judge_name(change), len(sample), calls) as graded:
             return await proposed_dimensions(
                 change.rubric, sample, writer=writer, judges=judges, calls=calls, on_graded=graded
@@ -158,7 +157,22 @@ async def _stored(options: SuggestChecksOptions, local: LocalLineage) -> list[Ju
 
 
 def _edit(local: LocalLineage, found: Proposals, *, write: bool) -> None:
-    """Prints the edits as patches, or writes them."""
+    """Prints the edits as patches, or writes them. Raises UsageError after the others for one that can't be made."""
+    failed: list[UsageError] = []
+    edits = list(_edits(local, found))
+    for file, made, done in edits:
+        try:
+            file.apply(made, done, write=write)
+        except UsageError as error:
+            failed.append(error)
+    if not edits:
+        sys.stderr.write("nothing to add\n")
+    if failed:
+        raise failed[0]
+
+
+def _edits(local: LocalLineage, found: Proposals) -> Iterator[tuple[TestFile, Patch | NoPatch, str]]:
+    """Yields the files, their edits, and what each does."""
     from engine.detection.files import below
     from engine.render.figures import plural
     from engine.test_edits.config_text import with_checks, with_dimensions
@@ -168,32 +182,27 @@ def _edit(local: LocalLineage, found: Proposals, *, write: bool) -> None:
     if found.checks:
         name = change.name.removeprefix(f"{change.root}/") if change.root else change.name
         edit = partial(with_checks, lineage=name, checks=[one.check for one in found.checks])
-        path = below(change.root, CONFIG)
-        _apply(local, path, edit, f"added {plural(len(found.checks), 'check')}", write=write)
+        file = TestFile(local.root, below(change.root, CONFIG))
+        yield file, _edited(file, edit), f"added {plural(len(found.checks), 'check')}"
     if found.dimensions is not None and (kept := found.dimensions.kept):
-        path = below(change.root, change.config.rubric or "")
-        new = {one.name: one.dimension for one in kept}
-        _apply(local, path, partial(with_dimensions, new=new), f"added {plural(len(kept), 'dimension')}", write=write)
+        file = TestFile(local.root, below(change.root, change.config.rubric or ""))
+        edit = partial(with_dimensions, new={one.name: one.dimension for one in kept})
+        yield file, _edited(file, edit), f"added {plural(len(kept), 'dimension')}"
     if found.cases:
         file = TestFile(local.root, file_for_new(local.tests))
         patch = all_added(file.name, file.data(), found.cases, columns=change.config.columns)
-        file.apply(patch, f"added {plural(len(found.cases), 'case')}", write=write)
-    if not (found.checks or found.cases or (found.dimensions and found.dimensions.kept)):
-        sys.stderr.write("nothing to add\n")
+        yield file, patch, f"added {plural(len(found.cases), 'case')}"
 
 
-def _apply(local: LocalLineage, path: str, edit: Callable[[str, bytes], bytes], done: str, *, write: bool) -> None:
-    """Prints or writes an edit of a file. Raises UsageError if it can't be edited."""
+def _edited(file: TestFile, edit: Callable[[str, bytes], bytes]) -> Patch | NoPatch:
     from engine.improve.patch import unified
     from engine.test_edits import NoEditError
-    from engine.test_edits.patches import Patch
+    from engine.test_edits.patches import NoPatch, Patch
 
-    file = TestFile(local.root, path)
     data = file.data()
     try:
-        new = edit(path, data)
+        new = edit(file.name, data)
     except NoEditError as error:
         why = f" ({error})" if str(error) else ""
-        raise UsageError(f"it can't be edited safely{why}", where=path, hint="write it by hand") from error
-    made = Patch(path=path, case="", text=unified(path, data.decode(), new.decode()), content=new)
-    file.apply(made, done, write=write)
+        return NoPatch(sentence=f"`{file.name}` can't be edited safely{why}, so write it by hand.")
+    return Patch(path=file.name, case="", text=unified(file.name, data.decode(), new.decode()), content=new)

@@ -224,6 +224,10 @@ class GitRepository:
             contents[blob] = answer[start : at - 1]
         return contents
 
+    def private_file(self, name: str) -> Path:
+        """Returns a path in git's own folder, for data of this clone that is never committed."""
+        return self.git_dir / self._git_path(name)
+
     def _git_path(self, name: str) -> Path:
         return Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
 

@@ -16,6 +16,7 @@ from adapters.github.answers import Json, an_object, text
 from adapters.github.calls import Calls
 from adapters.github.checks import AppHost
 from adapters.github.host import PUBLIC_API
+from adapters.github.proposals import Proposals
 from adapters.github.refusals import APP
 from adapters.github.transport import new_session
 from schemas.errors import ConfigError, HostError
@@ -31,6 +32,7 @@ EARLIER_S = 300
 MOST_DELIVERIES = 20_000
 READING = {"contents": "read", "metadata": "read"}
 LISTING = {"metadata": "read"}
+PROPOSING = {"contents": "write", "metadata": "read", "pull_requests": "write"}
 
 Scope = tuple[int, str | None, tuple[tuple[str, str], ...]]
 """Scope of a token: installation, repository (``None``: all), permissions (empty: all granted ones)."""
@@ -121,6 +123,17 @@ class GitHubApp:
             ca_bundle=self._ca_bundle, deadline_s=self._deadline_s, sleep=self._sleep, renew=forget,
             session=self._session,
         )  # fmt: skip
+
+    def proposals(self, installation_id: int, repository: str) -> Proposals:
+        """Returns the repository ``owner/name`` as the App itself opens pull requests there.
+
+        The token can write contents, and is requested for this purpose only. Raises HostError where the account has not
+        granted that.
+        """
+        scope = (installation_id, repository, tuple(PROPOSING.items()))
+        auth, forget = self._installed(scope)
+        self._token(scope)  # a refusal comes here, before anything is written
+        return Proposals(self._open(auth, forget), repository)
 
     def token(self, installation_id: int, repository: str) -> str:
         """Returns a token that can read this one repository, for git. Valid for at least five minutes."""

@@ -1,4 +1,4 @@
-"""Opens a pull request that changes one file, as a person: with their rights, under their name.
+"""Opens a pull request that changes a few files, as a person or as the App: with their rights, under their name.
 
 Every step looks at what is there first, so the same proposal may be sent twice: the second time finds the first.
 """
@@ -33,7 +33,7 @@ class DefaultFile(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A change of one file, on a branch of its own. The same change must always get the same branch."""
+    """A change of a file, on a branch of its own. The same change must always get the same branch."""
 
     branch: str
     content: bytes
@@ -41,6 +41,9 @@ class Proposal(NamedTuple):
     title: str
     """Also the commit's message."""
     body: str
+    draft: bool = False
+    more: tuple[tuple[DefaultFile, bytes], ...] = ()
+    """Other files of the same commit, each with its whole content afterwards."""
 
 
 class ProposedPullRequest(NamedTuple):
@@ -53,8 +56,8 @@ class ProposedPullRequest(NamedTuple):
 
 
 class Proposals:
-    """One repository as a person sees it. Every method asks GitHub. Raises HostError, TokenUnknown for a revoked
-    token."""
+    """One repository as a person, or the App, sees it. Every method asks GitHub. Raises HostError, TokenUnknown for a
+    revoked token."""
 
     def __init__(self, calls: Calls, full_name: str) -> None:
         self._calls = calls
@@ -81,12 +84,14 @@ class Proposals:
         if known is not None:
             return known
         self._make_branch(file, wanted)
-        self._commit(file, wanted)
+        for one, content in ((file, wanted.content), *wanted.more):
+            self._commit(one, content, wanted)
         body: dict[str, JsonValue] = {
             "title": wanted.title,
             "body": wanted.body,
             "head": wanted.branch,
             "base": file.branch,
+            **({"draft": True} if wanted.draft else {}),
         }
         try:
             row = an_object(self._calls.once("POST", f"{self._at}/pulls", body))
@@ -121,9 +126,9 @@ class Proposals:
                 return
             raise error from None
 
-    def _commit(self, file: DefaultFile, wanted: Proposal) -> None:
+    def _commit(self, file: DefaultFile, content: bytes, wanted: Proposal) -> None:
         row = self._contents(file.path, wanted.branch)
-        if content_of(row) == wanted.content:
+        if content_of(row) == content:
             return
         if row is None or row.get("sha") != file.blob:
             raise HostError(
@@ -131,7 +136,7 @@ class Proposals:
             )
         body: dict[str, JsonValue] = {
             "message": wanted.title,
-            "content": base64.b64encode(wanted.content).decode(),
+            "content": base64.b64encode(content).decode(),
             "branch": wanted.branch,
             # GitHub refuses the commit if the file has changed since.
             "sha": file.blob,
@@ -141,7 +146,7 @@ class Proposals:
         except TokenUnknown:
             raise
         except HostError:
-            if content_of(self._contents(file.path, wanted.branch)) != wanted.content:
+            if content_of(self._contents(file.path, wanted.branch)) != content:
                 raise
 
     def _contents(self, path: str, ref: str) -> Json | None:

@@ -49,7 +49,7 @@ class HubService:
 
     def __init__(self, records: Records, branch: DefaultBranch, clock: Clock) -> None:
         self._records = records
-        self._branch = branch
+        self.branch = branch
         self._clock = clock
 
     def promote(
@@ -215,7 +215,7 @@ class HubService:
     def _candidate(self, repo: RepositoryRef, lineage: str, tag: str, source: str | None) -> HubPrompt:
         if not TAG.fullmatch(tag):
             raise UsageError(f"{shown(tag)} can't be a tag", hint="use lower-case letters, digits, dots and dashes")
-        today = self._branch.read(repo, lineage)
+        today = self.branch.read(repo, lineage)
         change = next((one for one in today.detection.lineages if one.name == lineage), None)
         # A tag is one for the whole repository, so its own configuration counts beside that of the prompt's folder.
         configs = (today.detection.config, today.detection.config_of(change) if change else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.runs.run_queue import QueueStatus
 from bot.store.async_records import AsyncRecords
-from bot.store.values import RepositoryRef, Run, RunKind
+from bot.store.values import ON_PAGES, RepositoryRef, Run, RunKind
 from bot.telemetry.health import WAITING
 from bot.telemetry.logs import logger
 from bot.webhooks.intents import InstallationChanged, InstallationState, RepositoriesChanged
@@ -36,6 +36,8 @@ DEAD_S = 30.0
 RUNS_S = 20.0
 LONGEST_PAUSE_S = 60.0
 """Seconds between two tries of a run that fails again and again."""
+ASKED_S = 0.5
+"""Short, because a person waits for the first answer."""
 TAGS_S = 2.0
 """Short, because a person waits for the result of a promotion."""
 PRODUCTION_S = 60.0
@@ -90,6 +92,8 @@ class Sweep:
         self._health = health
         self._revived: dict[str, _Revival] = {}
         """By run id. The pauses keep a run that fails at once from filling GitHub with checks."""
+        self._begun: set[str] = set()
+        """Runs of pages that this worker has put on the queue, and that nobody has begun."""
         self._records = AsyncRecords(records)
         self._app = app
         self._run_queue = run_queue
@@ -114,6 +118,7 @@ class Sweep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(HEARTBEAT_S, self.beat))
             group.create_task(self._every(RUNS_S, self.runs))
+            group.create_task(self._every(ASKED_S, self.asked))
             group.create_task(self._every(TAGS_S, self.tags))
             group.create_task(self._every(PRODUCTION_S, self.production))
             group.create_task(self._every(HOUSEKEEPING_S, self.copies))
@@ -169,6 +174,15 @@ class Sweep:
             elif statuses[run.id] in (QueueStatus.UNKNOWN, QueueStatus.ENDED) and self._may_revive(run):
                 await self._revive(run)
 
+    async def asked(self) -> None:
+        """Puts runs that people have just asked for on the queue."""
+        runs = await self._records.asked_to_start()
+        # Each once: a run that fails at once is repeated by the other sweep, with its pauses.
+        fresh = [run for run in runs if run.id not in self._begun]
+        self._begun = {run.id for run in runs}
+        for run in fresh:
+            await self._run_queue.enqueue(run.id, of_page=True)
+
     def _may_revive(self, run: Run) -> bool:
         """Returns whether the run's pause is over. The pause doubles each time."""
         times, next_at = self._revived.get(run.id, _Revival(0, 0.0))
@@ -185,10 +199,10 @@ class Sweep:
             # Not simply enqueued: the pull request may have moved on since.
             await self._reconciler.reconcile(run.repo, run.number, "sweep")
         else:
-            await self._run_queue.enqueue(run.id)
+            await self._run_queue.enqueue(run.id, of_page=run.kind in ON_PAGES)
 
     async def tags(self) -> None:
-        """Starts promotions that were asked for in comments, on pages or over the API, and tells GitHub about moves."""
+        """Starts promotions and suggestions that were asked for, and tells GitHub about moves."""
         await self._move_tags()
 
     async def production(self) -> None:

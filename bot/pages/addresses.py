@@ -38,6 +38,11 @@ def lineage(repository_id: int, lineage_id: int) -> str:
     return f"{repository(repository_id)}/lineages/{lineage_id}"
 
 
+def suggestion(repository_id: int, suggestion_id: int) -> str:
+    """Returns a suggested edit."""
+    return f"{repository(repository_id)}/suggestions/{suggestion_id}"
+
+
 def alerts(repository_id: int) -> str:
     """Returns how a repository's production stands."""
     return f"{repository(repository_id)}/alerts"

@@ -12,12 +12,13 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from bot.pages.access import LocalVisitor, SignedOut
-from bot.pages.context import Facts, Page, Site
+from bot.pages.context import Facts, Page, Redirect, Site
+from bot.pages.live import LiveEvents
 from bot.pages.requests import form_of, is_from_us
 from bot.pages.resolve import Pagemaker
 from bot.pages.routes import ROUTES, PageRoute
 from bot.telemetry.logs import logger
-from engine.pages.render import ICON, page, stylesheet, stylesheet_name
+from engine.pages.render import ICON, page, script, script_name, stylesheet, stylesheet_name
 from schemas.errors import HostError, StoreError
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
+    from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
     from schemas.ports import Clock
 
@@ -42,6 +45,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
+SCRIPTED = HEADERS["content-security-policy"].replace("script-src 'none'", "script-src 'self'")
 PROGRAMS = ("/api/", "/webhook")
 """Addresses for programs, which get JSON."""
 NOT_FOUND = "There is no such page, or you have no access to it."
@@ -97,9 +101,18 @@ class Pages:
     """The pages of one site."""
 
     def __init__(
-        self, records: Records, access: Access, facts: Facts, clock: Clock, hub: HubService | None = None
+        self,
+        records: Records,
+        access: Access,
+        facts: Facts,
+        clock: Clock,
+        hub: HubService | None = None,
+        *,
+        suggesting: Suggesting | None = None,
+        branch: DefaultBranch | None = None,
     ) -> None:
-        self._maker = Pagemaker(records, facts, hub)
+        self._maker = Pagemaker(records, facts, hub, suggesting, branch)
+        self._live = LiveEvents(records, access, clock)
         self._access = access
         self._clock = clock
         self.headers = dict(HEADERS)
@@ -112,6 +125,8 @@ class Pages:
             if route.form:
                 app.add_route(route.path, partial(self._sent, route), methods=["POST"], include_in_schema=False)
         app.add_route(f"/static/{stylesheet_name()}", self._style, methods=["GET"], include_in_schema=False)
+        app.add_route(f"/static/{script_name()}", self._script, methods=["GET"], include_in_schema=False)
+        self._live.add_to(app)
         app.add_route("/static/icon.svg", self._icon, methods=["GET"], include_in_schema=False)
         for status in (404, 405):
             app.add_exception_handler(status, self._unknown)
@@ -154,6 +169,8 @@ class Pages:
         )
         if made is None:
             return self._message(404, "Not found", NOT_FOUND, site)
+        if isinstance(made, Redirect):
+            return RedirectResponse(made.address, 303, headers=HEADERS)
         return self._html(200, made, site)
 
     def message(self, status: int, title: str, text: str, *, again: bool = False) -> Response:
@@ -166,8 +183,12 @@ class Pages:
         return self._html(status, Page("message", title, values), site or Site())
 
     def _html(self, status: int, made: Page, site: Site) -> Response:
-        text = page(made.template, title=made.title, crumbs=made.crumbs, site=site, **made.values)
+        text = page(
+            made.template, title=made.title, crumbs=made.crumbs, site=site, scripted=made.scripted, **made.values
+        )
         headers = HEADERS | ({} if made.refresh_s is None else {"refresh": str(made.refresh_s)})
+        if made.scripted:
+            headers |= {"content-security-policy": SCRIPTED}
         return Response(text, status, headers=headers, media_type="text/html")
 
     async def _unknown(self, request: Request, error: Exception) -> Response:
@@ -184,6 +205,10 @@ class Pages:
     async def _style(self, request: Request) -> Response:  # noqa: ARG002
         kept = HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
         return Response(stylesheet(), headers=kept, media_type="text/css")
+
+    async def _script(self, request: Request) -> Response:  # noqa: ARG002
+        kept = HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(script(), headers=kept, media_type="text/javascript")
 
     async def _icon(self, request: Request) -> Response:  # noqa: ARG002
         return Response(ICON, headers=HEADERS | {"cache-control": "public, max-age=86400"}, media_type="image/svg+xml")

@@ -12,7 +12,9 @@ from bot.store.page_records import Bounds
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
+    from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
     from bot.store.values import RepositoryRef
 
@@ -42,6 +44,7 @@ class Facts:
     run_usd: Decimal | None = None
     """The operator's caps."""
     repository_usd: Decimal | None = None
+    person_usd: Decimal | None = None
     day_usd: Decimal | None = None
     public_url: str | None = None
     """This site, for links from GitHub; ``None`` for a local one."""
@@ -64,6 +67,10 @@ class Context:
     form: Mapping[str, str] = field(default_factory=dict)
     hub: HubService | None = None
     """Moves tags; ``None`` where the pages are read-only."""
+    suggesting: Suggesting | None = None
+    """Takes requests for suggested edits; ``None`` likewise."""
+    branch: DefaultBranch | None = None
+    """Opens prompts for editing; ``None`` where the pages are read-only."""
 
     @property
     def repository(self) -> RepositoryRef:
@@ -96,3 +103,12 @@ class Page:
     crumbs: tuple[Crumb, ...] = ()
     refresh_s: int | None = None
     """Seconds after which a browser loads it again; ``None``: never."""
+    scripted: bool = False
+    """Whether it has the playground's script."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """The address of the page that shows what a form did."""
+
+    address: str

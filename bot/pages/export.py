@@ -97,7 +97,8 @@ class Export:
             if found := pattern.fullmatch(parts.path):
                 values = {name: convertors[name].convert(value) for name, value in found.groupdict().items()}
                 query = dict(parse_qsl(parts.query))
-                return self._maker.page(route, values, query, visitor=LocalVisitor(), now=self._now)
+                made = self._maker.page(route, values, query, visitor=LocalVisitor(), now=self._now)
+                return made if isinstance(made, Page) else None
         return None
 
 

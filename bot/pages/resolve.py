@@ -7,22 +7,33 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.pages.access import Role
-from bot.pages.context import LARGEST, Context, Facts, Page
+from bot.pages.context import LARGEST, Context, Facts, Page, Redirect
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.pages.routes import PageRoute
+    from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
 
 
 class Pagemaker:
     """Makes pages from the records."""
 
-    def __init__(self, records: Records, facts: Facts, hub: HubService | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        facts: Facts,
+        hub: HubService | None = None,
+        suggesting: Suggesting | None = None,
+        branch: DefaultBranch | None = None,
+    ) -> None:
         self._records = records
         self._facts = facts
         self._hub = hub
+        self._suggesting = suggesting
+        self._branch = branch
 
     def page(
         self,
@@ -33,8 +44,8 @@ class Pagemaker:
         visitor: Visitor,
         now: datetime,
         form: Mapping[str, str] | None = None,
-    ) -> Page | None:
-        """Returns the page; ``None`` if there is none, or the reader may not see its repository.
+    ) -> Page | Redirect | None:
+        """Returns the page, or where to go after a form; ``None`` if the reader may not see one.
 
         Raises HostError, SignedOut and StoreError.
         """
@@ -50,4 +61,18 @@ class Pagemaker:
             repo = self._records.repository_by_id(path["repository"]) or repo
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
         given = {**query, **words}
-        return route.view(Context(self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub))
+        return route.view(
+            Context(
+                self._records,
+                visitor,
+                self._facts,
+                now,
+                given,
+                path,
+                repo,
+                form or {},
+                self._hub,
+                self._suggesting,
+                self._branch,
+            )
+        )

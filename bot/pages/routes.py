@@ -11,9 +11,12 @@ from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
+from bot.pages.views.improve import improve, suggestion
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
 from bot.pages.views.new_case import new_case
+from bot.pages.views.playground import playground
+from bot.pages.views.playground_save import keep, save
 from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
@@ -23,7 +26,7 @@ from bot.pages.views.tags import tags
 from bot.pages.views.tests import tests
 
 if TYPE_CHECKING:
-    from bot.pages.context import Context, Page
+    from bot.pages.context import Context, Page, Redirect
 
 REPOSITORY = "/repositories/{repository:int}"
 RUN = f"{REPOSITORY}/runs/{{run:int}}"
@@ -36,7 +39,7 @@ class PageRoute(NamedTuple):
     """One page. ``view`` returns ``None`` for something that doesn't exist."""
 
     path: str
-    view: Callable[[Context], Page | None]
+    view: Callable[[Context], Page | Redirect | None]
     role: Role = Role.READ
     form: bool = False
     """Whether the page also takes a form."""
@@ -50,7 +53,7 @@ ROUTES = (
     PageRoute(f"{REPOSITORY}/alerts", alerts, form=True),
     PageRoute(f"{REPOSITORY}/settings", settings),
     PageRoute(f"{REPOSITORY}/production", production),
-    PageRoute(RUN, run),
+    PageRoute(RUN, run, form=True),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
     PageRoute(f"{CASE}/protect", protect, form=True),
@@ -61,6 +64,11 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/tests", tests),
     PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
+    PageRoute(f"{LINEAGE}/playground", playground, form=True),
+    PageRoute(f"{LINEAGE}/playground/save", save, form=True),
+    PageRoute(f"{LINEAGE}/playground/keep", keep, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/improve", improve, role=Role.WRITE, form=True),
+    PageRoute(f"{REPOSITORY}/suggestions/{{suggestion:int}}", suggestion, form=True),
     PageRoute(f"{LINEAGE}/production", production),
 )

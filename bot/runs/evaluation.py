@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from bot.runs.experiment_models import on_models
+from bot.runs.improving import ImproveBudget, Improving
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
+from bot.store.paid_outcomes import PaidOutcomes
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
+from engine.detection.edited_tree import EditedTree
+from engine.detection.files import Files
 from engine.pipeline import look
 from engine.planning.prepared import plan as plan_experiments
+from engine.playground.draft import on_cases
+from engine.playground.opened import opened
+from engine.prompt_edits import NotEditableError
 from engine.records.trend import with_trends
-from engine.runner.preparation import PreparedRun
+from engine.runner.preparation import Preparation, PreparedRun
 from engine.watch.alone import asks_of
 from engine.watch.fresh_answers import FreshAnswers
 from schemas.errors import ConfigError, SourceError
@@ -30,12 +37,13 @@ if TYPE_CHECKING:
     from adapters.git.remote import RemoteRepository
     from adapters.sandbox import SandboxedRenderer
     from adapters.store.committer import CommittedStore
+    from bot.runs.answers import AnswerLog
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
     from bot.store.values import ExperimentRequest, Measured, RepositoryRef
+    from engine.playground.draft import DraftEdit
     from engine.runner.access import Access
-    from engine.runner.preparation import Preparation
     from schemas.case_texts import CaseTexts
     from schemas.detection import Detection
     from schemas.host import Sha
@@ -60,6 +68,14 @@ class Evaluated:
     """By lineage and model, of a run without earlier answers: answers by model and fingerprint as served."""
 
 
+class WatchedPreparation(Preparation[Evaluated], Protocol):
+    """A preparation whose run a person watches."""
+
+    async def measure(self, report: Callable[[str], None], watched: AnswerLog | None = None) -> Evaluated:
+        """Runs the planned measurements. ``watched`` receives every outcome as it comes, and may cap the run."""
+        ...
+
+
 class Evaluation(Protocol):
     """Turns pull requests into scorecards."""
 
@@ -69,8 +85,14 @@ class Evaluation(Protocol):
 
     def prepare_experiment(
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
-    ) -> Preparation[Evaluated]:
+    ) -> WatchedPreparation:
         """Plans a prompt of one commit, alone, on the requested models; spends nothing. Blocks."""
+        ...
+
+    def prepare_draft(
+        self, repo: RepositoryRef, pull_request: PullRequest, lineage: str, draft: DraftEdit
+    ) -> WatchedPreparation:
+        """Plans a draft of a prompt as the check of a pull request would; spends nothing. Blocks."""
         ...
 
     def plan(
@@ -84,6 +106,10 @@ class Evaluation(Protocol):
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base; ``None`` if any may. Blocks."""
+        ...
+
+    def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AbstractAsyncContextManager[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
         ...
 
     @property
@@ -165,6 +191,25 @@ class LiveEvaluation:
 
         return self.plan(repo, pull_request, on_models(self.sources.read(repo, read), request))
 
+    def prepare_draft(
+        self, repo: RepositoryRef, pull_request: PullRequest, lineage: str, draft: DraftEdit
+    ) -> RunPreparation:
+        """Plans a draft of a prompt as the check of a pull request would. Raises as ``prepare``, and ConfigError for a
+        draft that the commit doesn't fit."""
+        base = pull_request.base_sha
+
+        def read(tree: RemoteRepository) -> tuple[PullRequest, Detection]:
+            tree.fetch((base,))
+            prompt = opened(Files(tree, base), look(tree, pull_request, only=[lineage], alone=True), lineage)
+            try:
+                edit = EditedTree(tree, base, prompt.edited(draft))
+            except NotEditableError as error:
+                raise ConfigError(f"the draft can't be written: {error}") from error
+            edited = pull_request.model_copy(update={"head_ref": "draft", "head_sha": edit.edited})
+            return edited, on_cases(look(edit, edited), lineage, draft)
+
+        return self.plan(repo, *self.sources.read(repo, read))
+
     def _planned(
         self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, changes: Sequence[TreeChange]
     ) -> RunPreparation:
@@ -176,6 +221,26 @@ class LiveEvaluation:
         with closing(_renderer(pull_request.trust)) as renderer:
             prepared = plan_experiments(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+
+    @asynccontextmanager
+    async def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AsyncIterator[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
+        from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
+        from engine.improve.ports import Ports, Workshop
+        from engine.runner.budget import SpendingCap
+
+        scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
+        own = RepositoryOutcomes(self.store, self.records, repo, self.clock)
+        async with self.spending_caps.open(repo.repository_id) as outer:
+            # The repository's own commit, asked for by a person with write access.
+            with closing(_renderer(Trust.SAME_REPOSITORY)) as renderer:
+                cap = SpendingCap(budget.usd, within=outer, where="suggest.budget_usd")
+                cap.spent = budget.spent_usd
+                store = PaidOutcomes(own, budget.on_paid)
+                ports = Ports(self.access, store, self.clock, renderer)
+                world = Workshop(renderer, GenaiPrices(at_least_listed=True), scorers)
+                yield Improving(world, ports, cap)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.
@@ -223,8 +288,9 @@ class RunPreparation(PreparedRun):
         # A repository writes its own budget, and the operator pays.
         return min(self.configured_usd, self.evaluation.settings.caps.run)
 
-    async def measure(self, report: Callable[[str], None]) -> Evaluated:
-        """Runs the planned measurements within the operator's caps. Raises StoreError."""
+    async def measure(self, report: Callable[[str], None], watched: AnswerLog | None = None) -> Evaluated:
+        """Runs the planned measurements within the operator's caps. ``watched`` receives every outcome as it comes, and
+        may cap the run further. Raises StoreError."""
         if not self.calls:
             return Evaluated(self.static(), provenance_of(self.prepared, ()))
         evaluation = self.evaluation
@@ -234,7 +300,8 @@ class RunPreparation(PreparedRun):
             texts[lineage, model] = packed(cases)
 
         # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
-        async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
+        async with evaluation.spending_caps.open(self.repo.repository_id) as shared:
+            budget = shared if watched is None else watched.within(shared)
             with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
                 store = RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock)
                 answers = FreshAnswers(store, self.fresh, asks_of(self.prepared)) if self.fresh else None
@@ -246,6 +313,8 @@ class RunPreparation(PreparedRun):
                     renderer=renderer,
                     within=budget,
                     on_texts=keep,
+                    on_outcome=None if watched is None else watched.outcome,
+                    on_step=None if watched is None else watched.step,
                 )
         measured = provenance_of(self.prepared, found.records, texts)
         card = await asyncio.to_thread(self._with_trends, found.scorecard, measured)

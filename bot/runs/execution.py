@@ -15,7 +15,7 @@ from bot.publishing.head_conclusion import conclusion_of
 from bot.runs.evaluation import Evaluated
 from bot.runs.experiments import ExperimentSteps
 from bot.store.async_records import AsyncRecords
-from bot.store.values import KeptVerdict, Run, RunKind, RunState
+from bot.store.values import ON_PAGES, KeptVerdict, Run, RunKind, RunState
 from bot.telemetry.health import WAITING
 from bot.telemetry.logs import logger
 from engine.approvals.trust import pull_request_of
@@ -85,10 +85,10 @@ class Execution:
         Raises HostUnavailable and StoreError: the run stays open, and the sweep puts it on the queue again.
         """
         run = await self._records.run(run_id)
-        if run is None or not run.state.is_open:
-            return
-        if run.kind is RunKind.EXPERIMENT:
+        if run is not None and run.kind in ON_PAGES:
             await self._experiments.measure(run, _error, BUG)
+            return
+        if run is None or not run.state.is_open:
             return
         # A crash after storing the verdict repeats this step. The stored verdict counts.
         if await self._records.verdict(run_id) is not None:
@@ -121,7 +121,7 @@ class Execution:
         kept = await self._records.verdict(run_id)
         if run is None or kept is None or not run.state.is_open:
             return
-        if run.kind is RunKind.EXPERIMENT:
+        if run.kind in ON_PAGES:
             await self._experiments.end(run)
             return
         async with self._step(run) as step:
@@ -180,7 +180,7 @@ class Execution:
 
     async def give_up(self, run: Run, why: str) -> None:
         """Ends a run without a verdict and fails its check, if GitHub accepts that. Raises HostUnavailable."""
-        if run.kind is RunKind.EXPERIMENT:
+        if run.kind in ON_PAGES:
             await self._experiments.give_up(run)
             return
         try:

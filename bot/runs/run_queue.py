@@ -41,6 +41,9 @@ WORKFLOW = "run"
 QUEUE = "runs"
 FORKS_QUEUE = "strangers"
 """Runs of forks without approval. They only render, one at a time, so that they don't delay other runs."""
+PAGES_QUEUE = "pages"
+"""Runs that people ask for on pages. They have places of their own, so that no person delays pull requests."""
+QUEUES = (QUEUE, FORKS_QUEUE, PAGES_QUEUE)
 SCHEMA = "promptverdict_workflows"
 """The schema of the tables in Postgres. SQLite uses a separate file."""
 THREADS = 16
@@ -136,13 +139,12 @@ class RunQueue:
             _write_ahead(self._url)
             DBOS(config=self._config())
             _register(self._steps)
-            DBOS.listen_queues([QUEUE, FORKS_QUEUE])
+            DBOS.listen_queues(list(QUEUES))
             logging.getLogger("dbos").addFilter(_is_unexpected)
             DBOS.launch()
-            for queue, concurrency, poll_s in (
-                (QUEUE, self._concurrency, POLL_S),
-                (FORKS_QUEUE, 1, FORKS_POLL_S),
-            ):
+            for queue in QUEUES:
+                concurrency = 1 if queue == FORKS_QUEUE else self._concurrency
+                poll_s = FORKS_POLL_S if queue == FORKS_QUEUE else POLL_S
                 DBOS.register_queue(
                     queue, worker_concurrency=concurrency, polling_interval_sec=poll_s, on_conflict="always_update"
                 )
@@ -157,14 +159,14 @@ class RunQueue:
             DBOS.destroy(destroy_registry=True)
 
     @_outside
-    def enqueue(self, run_id: str, *, unapproved_fork: bool = False) -> None:
-        """Puts a run on the queue unless it is waiting or running. One that ended is executed again."""
+    def enqueue(self, run_id: str, *, unapproved_fork: bool = False, of_page: bool = False) -> None:
+        """Puts a run on its queue unless it is waiting or running. One that ended is executed again."""
         from dbos import DBOS
 
         # DBOS ignores a workflow id that it has already executed, so the old one is deleted first.
         if _statuses([run_id])[run_id] is QueueStatus.ENDED:
             DBOS.delete_workflows([run_id])
-        queue = FORKS_QUEUE if unapproved_fork else QUEUE
+        queue = FORKS_QUEUE if unapproved_fork else PAGES_QUEUE if of_page else QUEUE
         DBOS.enqueue_workflow_with_options(
             {"workflow_name": WORKFLOW, "queue_name": queue, "workflow_id": run_id, "app_version": VERSION}, run_id
         )
@@ -194,8 +196,9 @@ class RunQueue:
             status="PENDING", executor_id=slot, name=WORKFLOW, load_input=False, load_output=False
         )
         # Back on their own queues, so that runs of forks don't take the places of others.
-        for queue in (QUEUE, FORKS_QUEUE):
-            ids = [one.workflow_id for one in pending if (one.queue_name == FORKS_QUEUE) == (queue != QUEUE)]
+        for queue in QUEUES:
+            of = [(one.workflow_id, one.queue_name if one.queue_name in QUEUES else QUEUE) for one in pending]
+            ids = [run_id for run_id, own in of if own == queue]
             if ids:
                 DBOS.resume_workflows(ids, queue_name=queue)
         return [one.workflow_id for one in pending]

@@ -54,6 +54,13 @@ class AsyncRecords(Threaded[Records]):
     begin_command = in_thread(Records.begin_command)
     end_command = in_thread(Records.end_command)
     overrides = in_thread(Records.overrides)
+    # what people ask for on pages
+    add_answers = in_thread(Records.add_answers)
+    asked_run = in_thread(Records.asked_run)
+    asked_to_start = in_thread(Records.asked_to_start)
+    answers_after = in_thread(Records.answers_after)
+    note_asked = in_thread(Records.note_asked)
+    settle = in_thread(Records.settle)
     # the hub
     end_promotion = in_thread(Records.end_promotion)
     hub_version = in_thread(Records.hub_version)
@@ -63,6 +70,15 @@ class AsyncRecords(Threaded[Records]):
     start_promotion = in_thread(Records.start_promotion)
     tags = in_thread(Records.tags)
     unreported_moves = in_thread(Records.unreported_moves)
+    # suggested edits
+    end_suggestion = in_thread(Records.end_suggestion)
+    open_suggestions = in_thread(Records.open_suggestions)
+    start_suggestion = in_thread(Records.start_suggestion)
+    suggestion = in_thread(Records.suggestion)
+    suggestion_is_open = in_thread(Records.suggestion_is_open)
+    suggestion_of_run = in_thread(Records.suggestion_of_run)
+    suggestion_opened = in_thread(Records.suggestion_opened)
+    suggestion_spends = in_thread(Records.suggestion_spends)
     # alerts
     episode_told = in_thread(Records.episode_told)
     due_watches = in_thread(Records.due_watches)

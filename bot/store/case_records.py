@@ -13,7 +13,8 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.page_values import CaseFilter, CaseHistory, CaseRow, KeptCase, SliceCount
-from bot.store.tables import CaseDocuments, CaseResults, Experiments, Verdicts
+from bot.store.tables import CaseDocuments, CaseResults, Experiments, Runs, Verdicts
+from bot.store.values import RunKind
 from engine.scorecard.case_order import needs_look_first
 from schemas.case_texts import CaseTexts
 from schemas.effects import Answer, CaseEffect, CaseOutcome
@@ -249,6 +250,12 @@ def decided() -> ColumnElement[bool]:
     return select(Verdicts.run_sequence).where(col(Verdicts.run_sequence) == col(Experiments.run_sequence)).exists()
 
 
+def of_drafts() -> ColumnElement[bool]:
+    """Returns the condition that an experiment measured a draft of the playground: it says nothing about versions."""
+    of_run = col(Runs.sequence) == col(Experiments.run_sequence)
+    return select(Runs.sequence).where(of_run, col(Runs.kind) == RunKind.PLAYGROUND.value).exists()
+
+
 def case_counts_before(session: Session, experiment: Experiments) -> CaseCounts:
     """Returns runs, failures and uncertain results of each case up to the last run of this prompt and model."""
     last = (
@@ -258,6 +265,7 @@ def case_counts_before(session: Session, experiment: Experiments) -> CaseCounts:
             col(Experiments.model) == experiment.model,
             col(Experiments.id) != experiment.id,
             decided(),
+            ~of_drafts(),
             select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists(),
         )
         .order_by(col(Experiments.id).desc())

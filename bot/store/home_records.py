@@ -28,7 +28,7 @@ from bot.store.tables import (
     Spending,
     Verdicts,
 )
-from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
+from bot.store.values import APPROVE, ON_PAGES, AuditEntry, RepositoryRef, RunKind, RunState
 from schemas.effects import EffectResult
 from schemas.verdicts import VerdictStatus
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 BAD = [status.value for status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)]
 _OF_CHANGES = (
     select(Runs.sequence)
-    .where(col(Runs.sequence) == col(Experiments.run_sequence), col(Runs.kind) != RunKind.EXPERIMENT.value)
+    .where(col(Runs.sequence) == col(Experiments.run_sequence), col(Runs.kind).not_in(ON_PAGES))
     .exists(),
     decided(),
 )

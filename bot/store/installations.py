@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from bot.store.columns import Instant
 from bot.store.database import add_once, portions
 from bot.store.deliveries import installation_of
+from bot.store.name_tables import FormerNames
 from bot.store.owned_tables import CONTENT
 from bot.store.tables import Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
 from schemas.errors import StoreError
@@ -135,6 +136,8 @@ def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
         add_once(session, here)
         row = session.get_one(Repositories, repo.repository_id, with_for_update=True)
     # A repository can be renamed, or move to another account and so to another installation. Its id stays.
+    if row.name.lower() != repo.full_name.lower():
+        add_once(session, FormerNames(repository_id=row.id, name=row.name.lower(), until=at))
     row.installation_id, row.name, row.seen_at = repo.installation_id, repo.full_name, at
     return row
 

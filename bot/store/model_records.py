@@ -13,7 +13,7 @@ from sqlalchemy import func
 from sqlalchemy import select as columns
 from sqlmodel import col
 
-from bot.store.case_records import PASSES, decided
+from bot.store.case_records import PASSES, decided, of_drafts
 from bot.store.tables import CaseResults, Comparisons, Experiments, Lineages
 from schemas.experiments import ExperimentRecord
 from schemas.gate_config import GateConfig
@@ -61,6 +61,7 @@ class ModelRecords:
                 col(Experiments.lineage_id) == lineage_id,
                 with_cases.exists(),
                 decided(),
+                ~of_drafts(),
             )
             .group_by(col(Experiments.model))
             .order_by(func.max(col(Experiments.id)).desc())

@@ -37,7 +37,7 @@ from bot.store.tables import (
     TestSetSnapshots,
     Verdicts,
 )
-from bot.store.values import RunKind
+from bot.store.values import ON_PAGES, RunKind
 from schemas.scorecard import Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -102,7 +102,9 @@ class PageRecords:
     def run_rows(self, repository_id: int, bounds: Bounds = Bounds()) -> list[RunRow]:  # noqa: B008 - a frozen value
         """Returns runs of a repository, newest first."""
         of = select(Runs, Verdicts).outerjoin(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
-        of = of.where(col(Runs.repository_id) == repository_id).options(*WITHOUT_DOCUMENTS)
+        # A suggestion has a page of its own.
+        of = of.where(col(Runs.repository_id) == repository_id, col(Runs.kind) != RunKind.SUGGESTION.value)
+        of = of.options(*WITHOUT_DOCUMENTS)
         if bounds.before is not None:
             of = of.where(col(Runs.sequence) < bounds.before)
         with self._database.reading() as session:
@@ -249,7 +251,7 @@ def find_versions(lineage_id: int, bounds: Bounds, *, merged: bool = False, expe
         changed = col(Experiments.baseline_digest).is_distinct_from(col(Experiments.candidate_digest))
         of = of.where(taken.exists(), changed, col(Verdicts.on_default).is_not(False))
     if not experiments:
-        of = of.where(col(Runs.kind) != RunKind.EXPERIMENT.value)
+        of = of.where(col(Runs.kind).not_in(ON_PAGES))
     if bounds.before is not None:
         of = of.where(col(Experiments.id) < bounds.before)
     of = of.options(without(Experiments.record), *WITHOUT_DOCUMENTS)

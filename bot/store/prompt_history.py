@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Installations, Lineages, Repositories, Runs, Verdicts
-from bot.store.values import LineagePoint, RepositoryRef, Run, RunKind
+from bot.store.values import ON_PAGES, LineagePoint, RepositoryRef, Run
 from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class HistoryRecords:
                 (col(Comparisons.experiment_id) == col(Experiments.id)) & (col(Comparisons.position) == 0),
             )
             .where(col(Lineages.repository_id) == repository_id, col(Lineages.name) == name)
-            .where(col(Runs.kind) != RunKind.EXPERIMENT.value)
+            .where(col(Runs.kind).not_in(ON_PAGES))
             .order_by(col(Experiments.id).desc())
             .limit(limit)
         )  # fmt: skip

@@ -9,8 +9,11 @@ from pydantic import Field
 from sqlalchemy import delete, update
 from sqlmodel import col, or_, select
 
+from bot.store.asked_tables import AskedAnswers, AskedRuns, Drafts
 from bot.store.deliveries import WAITING
 from bot.store.production_writing import delete_production
+from bot.store.runs import OPEN
+from bot.store.suggest_tables import Suggestions
 from bot.store.tables import (
     CaseDocuments,
     CaseResults,
@@ -31,6 +34,8 @@ from bot.store.verdicts import discard_experiments
 from schemas.values import Value
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from bot.store.database import Database
 
 LONGEST_RUN = timedelta(days=7)
@@ -135,6 +140,9 @@ class RetentionRecords:
                 )
                 unused = (col(table.first_seen_at) < before, ~used.exists())
                 deleted += session.exec(delete(table).where(*unused)).rowcount
+            of = (col(Suggestions.asked_at) < before, col(Suggestions.report).is_not(None))
+            deleted += session.exec(update(Suggestions).where(*of).values(report=None)).rowcount
+            deleted += _delete_drafts(session, before)
             gone = select(Installations.id).where(col(Installations.removed_at).is_not(None))
             # Events may arrive after the removal that they belong to.
             late = (col(Deliveries.installation_id).in_(gone), col(Deliveries.body).is_not(None))
@@ -142,3 +150,12 @@ class RetentionRecords:
             # Later than the answers themselves, so that no stored answer is without an owner.
             unused_outcomes = col(Outcomes.used_at) < before - LONGEST_RUN
             return deleted + session.exec(delete(Outcomes).where(unused_outcomes)).rowcount
+
+
+def _delete_drafts(session: Session, before: datetime) -> int:
+    """Deletes drafts, and what runs of drafts answered. What such a run spent stays."""
+    old_runs = select(Runs.sequence).where(col(Runs.opened_at) < before, col(Runs.state).not_in(OPEN))
+    deleted = session.exec(delete(Drafts).where(col(Drafts.changed_at) < before)).rowcount
+    deleted += session.exec(delete(AskedAnswers).where(col(AskedAnswers.run_sequence).in_(old_runs))).rowcount
+    texts = (col(AskedRuns.run_sequence).in_(old_runs), col(AskedRuns.document).is_not(None))
+    return deleted + session.exec(update(AskedRuns).where(*texts).values(document=None)).rowcount

@@ -93,50 +93,8 @@ class RunRecords:
                 session.flush()
             return run_of(newest, repository.name)
 
-    def open_experiment(
-        self, repo: RepositoryRef, head_sha: str, base_ref: str, request: ExperimentRequest, at: datetime
-    ) -> Run:
-        """Returns the run of this request at this commit, or a new one. A worker takes it from here.
-
-        The same request again is the same run, unless that one failed: its answers are stored. Raises StoreError if
-        the App was removed.
-        """
-        document = request.model_dump_json()
-        asked = digest_of(request.model_dump(mode="json", exclude={"by"}))[:16]
-        with self._database.writing() as session:
-            repository = seen(session, repo, at)
-            before = session.exec(
-                select(Rows)
-                .where(
-                    col(Rows.repository_id) == repository.id,
-                    col(Rows.kind) == RunKind.EXPERIMENT.value,
-                    col(Rows.head_sha) == head_sha,
-                    col(Rows.why) == asked,
-                )
-                .order_by(col(Rows.sequence).desc())
-            ).all()
-            if before and before[0].state in (*OPEN, RunState.DONE.value):
-                return run_of(before[0], repository.name)
-            attempt = len(before) + 1
-            row = Rows(
-                id=f"exp:{repository.id}:{RunKind.EXPERIMENT.value}:{head_sha}:{asked}:{attempt}",
-                installation_id=repo.installation_id,
-                repository_id=repository.id,
-                kind=RunKind.EXPERIMENT.value,
-                head_sha=head_sha,
-                base_ref=base_ref,
-                attempt=attempt,
-                why=asked,
-                state=RunState.QUEUED.value,
-                opened_at=at,
-                request=document,
-            )
-            session.add(row)
-            session.flush()
-            return run_of(row, repository.name)
-
     def note_progress(self, run_id: str, line: str) -> None:
-        """Records how far an experiment is."""
+        """Records how far a run is that a person asked for on a page."""
         with self._database.writing() as session:
             _row(session, run_id).progress = line
 

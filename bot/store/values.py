@@ -58,8 +58,16 @@ class RunKind(StrEnum):
     """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
     WATCH = "watch"
     """The production version again, compared with its stored answers."""
+    PLAYGROUND = "playground"
+    """A draft of one prompt against the default branch, for a page. GitHub shows nothing of it."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
+    SUGGESTION = "suggestion"
+    """A search for a better prompt, or a round of a conversation about one."""
+
+
+ON_PAGES = (RunKind.EXPERIMENT, RunKind.PLAYGROUND)
+"""Runs that people ask for on pages. They bring no version, and may have few cases by intention."""
 
 
 class RunState(StrEnum):
@@ -120,9 +128,9 @@ class Run(Value):
     shown_at: AwareDatetime | None
     """When its verdict was first shown on GitHub."""
     request: ExperimentRequest | None = None
-    """Of an experiment."""
+    """Of a run that a person asked for on a page."""
     progress: str | None = None
-    """The newest line of progress of an experiment."""
+    """The newest line of progress of such a run."""
 
     @property
     def repo(self) -> RepositoryRef:

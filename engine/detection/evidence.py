@@ -23,6 +23,7 @@ from engine.readers.scorers import read_scorer
 from engine.readers.test_files import named_files, read_tests
 from engine.readers.testsets import inline_test_set
 from engine.readers.unverified import unverified_finding, without_unverified
+from engine.render.figures import plural
 from schemas.config import LineageConfig
 from schemas.detection import End
 from schemas.ports import ScorerSource
@@ -107,7 +108,11 @@ def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
         return End.NEEDS_REVIEW, "it removes or edits cases, or is unreadable"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
-    return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "no case of the test set differs")
+    if gating.cases.added:
+        return End.MEASURED, "added cases"
+    if count := gating.cases.unverified:
+        return End.HARMLESS, f"{plural(count, 'new case')}, unverified and therefore not measured"
+    return End.HARMLESS, "no case of the test set differs"
 
 
 def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference], *, alone: bool = False) -> Grading:

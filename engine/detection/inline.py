@@ -81,8 +81,11 @@ def _found(sides: Sides, named_at_base: set[str], named: set[str]) -> Iterator[t
 
 
 def _is_whole(files: Files, path: str) -> bool:
+    # First, because each of the other touched files would be looked up by a request of its own.
+    if not path.endswith(SUFFIXES):
+        return False
     entry = files.entry(path)
-    if not path.endswith(SUFFIXES) or entry is None or (entry.size or 0) > MAX_BYTES:
+    if entry is None or (entry.size or 0) > MAX_BYTES:
         return False
     raw = files.get(path, b"")
     if b"testData" not in raw or b"evaluators" not in raw:

@@ -1,14 +1,19 @@
-"""Renders pages from templates. Every inserted text is encoded; no page has a script or loads anything foreign."""
+"""Renders pages from templates. Every inserted text is encoded, and no page loads anything foreign.
+
+The playground alone has a script: it shows scores as they come, and saves what is typed. The page works without it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from engine.pages.plots import day_mark, radar, score_line, stacked, trend
+from engine.render.encode import visible
 from engine.render.html import Room, page_environment, page_source
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 ROOM = Room(text=240, cases=0, unchanged=0, sections=1, rows=100, diff_lines=300)
 """How much one page shows of everything."""
 SHORT_SHA = 7
+_WRITTEN = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#2f4f8f"/>'
     '<path d="M4 8.5l2.8 2.8L12 5.4" fill="none" stroke="#fff" stroke-width="2"/></svg>'
@@ -26,7 +32,7 @@ ICON = (
 
 def page(template: str, **values: object) -> str:
     """Returns the page ``template`` with ``values``."""
-    return _environment().get_template(f"{template}.html.jinja").render(room=ROOM, **values)
+    return _environment().get_template(f"{template}.html.jinja").render(**({"room": ROOM, "scripted": False} | values))
 
 
 @cache
@@ -42,11 +48,23 @@ def stylesheet_name() -> str:
 
 
 @cache
+def script() -> str:
+    """Returns the script of the playground."""
+    return (files("engine.pages.templates") / "playground.js").read_text(encoding="utf-8")
+
+
+@cache
+def script_name() -> str:
+    """Returns a file name that changes with the script."""
+    return f"playground-{hashlib.sha256(script().encode()).hexdigest()[:12]}.js"
+
+
+@cache
 def _environment() -> Environment:
     made = page_environment("engine.pages")
-    made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA]}
+    made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA], "typed": typed}
     plots = {"radar": radar, "score_line": score_line, "stacked": stacked, "trend": trend, "day_mark": day_mark}
-    made.globals |= {**plots, "STYLE": stylesheet_name()}
+    made.globals |= {**plots, "STYLE": stylesheet_name(), "SCRIPT": script_name()}
     return made
 
 
@@ -67,3 +85,20 @@ def _time(at: datetime | None, form: str) -> Markup | str:
         return "–"
     utc = at.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(timespec="seconds"), utc.strftime(form))
+
+
+def typed(text: str) -> Markup:
+    """Returns a text for a field that people edit. Line feeds and tabs stay; other invisible signs are written out."""
+    from markupsafe import escape
+
+    return escape("\t".join(visible(part, lines=True) for part in text.split("\t")))
+
+
+def untyped(before: str, text: str) -> str:
+    """Returns what was typed over ``before`` as ``typed`` showed it, with the signs that it wrote out as they were."""
+
+    def sign(written: re.Match[str]) -> str:
+        character = chr(min(int(written[1], 16), 0x10FFFF))
+        return character if character in before and written[0] not in before else written[0]
+
+    return _WRITTEN.sub(sign, text)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from engine.planning.requests import digests_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.planning.plan import Plan
 
 Sign = tuple[str, ...]
@@ -30,8 +34,9 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
             index = leader[index]
         return index
 
+    sent = [digests_of(arm.requests) for arm in plan.arms.values()]
     for index in range(len(plan.cases)):
-        for sign in _signs(plan, index):
+        for sign in _signs(plan, index, [digests[index] for digests in sent]):
             one, other = lead(first.setdefault(sign, index)), lead(index)
             if not plan.added[index] or plan.added[max(one, other)]:  # base's come first, so they lead their groups
                 leader[max(one, other)] = min(one, other)
@@ -43,13 +48,13 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
     )
 
 
-def _signs(plan: Plan, index: int) -> list[Sign]:
+def _signs(plan: Plan, index: int, requests: Sequence[str | None]) -> list[Sign]:
+    """Returns what a case shares with others; ``requests``: the digests of what its arms send."""
     case = plan.cases[index]
     # A disturbed copy fails where its original fails, so both are one draw.
     signs: list[Sign] = [("case", case.same_as or case.id)]
     signs += [] if case.cluster is None else [("cluster", case.cluster)]
-    requests = [arm.requests[index] for arm in plan.arms.values()]
     # Identical cases make no call, so they share no draw.
     if not plan.identical[index] and all(requests):
-        signs.append(("requests", *(request.digest for request in requests if request)))
+        signs.append(("requests", *filter(None, requests)))
     return signs

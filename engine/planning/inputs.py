@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from engine.planning.requests import digests_of
 from engine.readers.bounded import shown
 from engine.readers.dialects import texts_of, variables_of, written
 from engine.readers.guess import without_question
@@ -41,7 +42,7 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
                 f"the model: write {written(prompt.dialect, name)}. If it is meant so, set static: true."
             )
     inputs = {digest_of(case.inputs) for case in cases}
-    requests = {tuple(request and request.digest for request in sent) for sent in zip(*_sent(arms), strict=True)}
+    requests = set(zip(*(digests_of(plan.requests) for plan in arms.values()), strict=True))
     # With equal inputs, equal requests are right and show nothing.
     if len(inputs) > 1 and len(requests) == 1:
         names = sorted({name for case in cases for name in case.inputs})
@@ -52,10 +53,6 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
             "If the prompt takes no input, set static: true."
         )
     return None
-
-
-def _sent(arms: Mapping[Arm, ArmPlan]) -> list[Sequence[object]]:
-    return [plan.requests for plan in arms.values()]
 
 
 def _unfilled(prompt: PromptFile, cases: Sequence[TestCase]) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from engine.planning.call_cost import Estimate, estimate
 from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
 from engine.planning.rendering import job_of, render
+from engine.planning.requests import Requests, digests_of
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig
@@ -119,7 +120,8 @@ def plan_experiment(
     if not cases:
         where = ", ".join(config.test_paths) or "the prompt's testData"
         return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
-    rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
+    same: dict[Message, Message] = {}
+    rendered = {arm: _rendered(source, cases, renderer, same) for arm, source in _sources(baseline, candidate)}
     if problem := _unfilled(candidate, rendered, len(tests)):
         return problem
     warnings: list[Finding] = []
@@ -132,7 +134,7 @@ def plan_experiment(
             warnings.append(Finding(what=what, where=source.prompt.path, hint=hint))
         else:
             endpoint = Endpoint(model=source.model, price=prices.price(source.model))
-            arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+            arms[arm] = ArmPlan(endpoint=endpoint, requests=Requests(request_of(source, messages[0]), messages))
     max_steps = config.max_steps if config.use_case == UseCase.AGENT else None
     if problem := _mismatch(config, _prompts(baseline, candidate), arms, cases):
         return problem
@@ -243,9 +245,10 @@ Rendered = Mapping[Arm, list[tuple[Message, ...]] | _Unfilled]
 
 
 def _rendered(
-    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
+    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer, same: dict[Message, Message]
 ) -> list[tuple[Message, ...]] | _Unfilled:
-    """Returns the messages of every case, or why there are none."""
+    """Returns the messages of every case, or why there are none. ``same`` collects messages that several cases share:
+    most have the same system message, and both arms the same user message."""
     jobs = [job_of(source.prompt, case) for case in cases]
     done: list[tuple[Message, ...]] = []
     failures: list[tuple[int, RenderFailure]] = []
@@ -253,7 +256,7 @@ def _rendered(
         if isinstance(result, RenderFailure):
             failures.append((index, result))
         else:
-            done.append(result)
+            done.append(tuple(same.setdefault(message, message) for message in result))
     if not failures:
         return done
     first, failure = failures[0]
@@ -266,8 +269,8 @@ def _rendered(
 def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
     if Arm.BASELINE not in arms:
         return (False,) * cases
-    pairs = zip(arms[Arm.BASELINE].requests, arms[Arm.CANDIDATE].requests, strict=True)
-    return tuple(before is not None and after is not None and before.digest == after.digest for before, after in pairs)
+    pairs = zip(*(digests_of(arms[arm].requests) for arm in (Arm.BASELINE, Arm.CANDIDATE)), strict=True)
+    return tuple(before is not None and before == after for before, after in pairs)
 
 
 def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
@@ -277,12 +280,12 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     an answer of its own. A single answer would otherwise be the evidence for 60 cases. Cases that send the same
     requests in every arm are one cluster (``clusters_of``) and share their answers.
     """
-    taken: dict[str, dict[tuple[str, ...], int]] = {}
+    taken: dict[str | None, dict[tuple[str | None, ...], int]] = {}
     draws = []
-    for index, request in enumerate(plan.requests):
-        every = tuple(each.digest if each else "" for each in (arm.requests[index] for arm in arms.values()))
+    sent = zip(*(digests_of(arm.requests) for arm in arms.values()), strict=True)
+    for digest, every in zip(digests_of(plan.requests), sent, strict=True):
         # Cases with the same combination of requests in all arms get the same number and share an answer.
-        own = taken.setdefault(request.digest if request else "", {})
+        own = taken.setdefault(digest, {})
         draws.append(own.setdefault(every, len(own)))
     return tuple(draws)
 
@@ -308,7 +311,7 @@ def _content_digest(
 ) -> str:
     return digest_of(
         [
-            {arm.value: [r.digest if r else None for r in plan.requests] for arm, plan in arms.items()},
+            {arm.value: [*digests_of(plan.requests)] for arm, plan in arms.items()},
             digest_of([case.model_dump(mode="json") for case in cases]),
             gate.model_dump(mode="json"),
             evaluator.version,

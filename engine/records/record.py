@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.planning.clusters import clusters_of
+from engine.planning.requests import digests_of
 from schemas.experiments import CaseHistory, CellOutcome, ExperimentCase, ExperimentRecord
 from schemas.outcomes import Arm, Completion, Outcome, Score
 from schemas.values import digest_of
@@ -53,7 +54,7 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
 
 def _name(plan: Plan, arm: Arm) -> str:
     sent = plan.arms.get(arm)
-    return "" if sent is None else digest_of([request.digest if request else None for request in sent.requests])[:12]
+    return "" if sent is None else digest_of([*digests_of(sent.requests)])[:12]
 
 
 def completed(experiment: ExperimentRecord, outcomes: Sequence[Outcome]) -> ExperimentRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,6 +83,8 @@ class Calls:
         """Judges that don't support JSON Schemas, by origin and model."""
         self.tries = Failures()
         """Every failed attempt, including those of calls that succeeded later."""
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called after each failed attempt."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         # Monotonic, so a clock that is set during the run neither ends nor extends it.
@@ -228,6 +230,7 @@ class Calls:
                 self._budget.settle(worst, spent, made=made)
             # Every failed try counts, so that the report can name the cause of a slow run.
             self.tries.add(host_of(request.origin), answer, judge=judge)
+            self.on_failure()
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             # The limiter decides about the whole key. The call itself only waits and tries again.
             if answer.kind is ErrorKind.RATE_LIMITED:

@@ -17,7 +17,7 @@ from engine.runner.experiment import Answered, Decision, Endpoint, Experiment, E
 from engine.runner.failures import fix_for, host_of
 from engine.runner.grading import Grading
 from engine.runner.observing import fill, unanswered
-from engine.runner.outcome_log import OutcomeLog
+from engine.runner.outcome_log import OutcomeLog, PlainRoom
 from engine.runner.pairs import Pairs
 from engine.runner.retry import HOPELESS
 from schemas.config import RunConfig
@@ -53,6 +53,9 @@ class Drive(Generic[Decision]):
         access: Access,
         settings: RunConfig,
         on_progress: Callable[[Progress], None] | None,
+        *,
+        room: PlainRoom,
+        on_outcome: Callable[[Experiment[Decision], Outcome], None] | None = None,
     ) -> None:
         self._experiment = experiment
         self._calls = calls
@@ -62,9 +65,11 @@ class Drive(Generic[Decision]):
         # More workers than slots, because a worker that waits for a retry would otherwise block a slot's work.
         self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
+        self._on_outcome = on_outcome
+        calls.on_failure = self._report
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
         self._free = {arm: is_free(plan.endpoint.price) for arm, plan in experiment.arms.items()}
-        self._outcomes = OutcomeLog()
+        self._outcomes = OutcomeLog(room)
         self._pairs = Pairs()
         self._asked = 0
         self._purpose = ""
@@ -281,6 +286,8 @@ class Drive(Generic[Decision]):
 
     def _add(self, seen: Observations, at: int, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(self._experiment, outcome)
         fill(seen, at, outcome, self._metrics, free=self._free[outcome.cell.arm])
 
     def _judge(self, request: Request) -> Endpoint:
@@ -321,5 +328,6 @@ class Drive(Generic[Decision]):
                     made=self._calls.made,
                     spent_usd=float(self._calls.spent_usd),
                     concurrency=self._limiter.limit,
+                    trouble=next((cause.said() for cause in self._calls.tries.causes()), ""),
                 )
             )

@@ -119,6 +119,8 @@ class Progress:
     spent_usd: float
     concurrency: int
     """The limit of concurrent calls with this experiment's key."""
+    trouble: str = ""
+    """The most frequent failure of a call so far, also of calls that are tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from engine.approvals.trust import budget_usd
-from engine.pipeline import OnTexts, measure, static, waiting
+from engine.pipeline import OnOutcome, OnTexts, measure, static, waiting
 from engine.planning.prepared import Prepared
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
@@ -108,9 +108,12 @@ class PreparedRun:
         renderer: TemplateRenderer,
         within: SpendingCap | None = None,
         on_texts: OnTexts | None = None,
+        on_outcome: OnOutcome | None = None,
+        on_step: Callable[[Progress], None] | None = None,
     ) -> Measurement:
         """Runs every experiment, and explains what is not approved. ``within`` is a budget that other runs share.
-        ``on_texts`` receives the texts of each experiment.
+        ``on_texts`` receives the texts of each experiment, ``on_outcome`` each outcome as it comes, and ``on_step``
+        what ``report`` gets as a line.
 
         Raises StoreError.
         """
@@ -119,6 +122,8 @@ class PreparedRun:
         records: list[ExperimentRecord] = []
 
         def on_progress(progress: Progress) -> None:
+            if on_step is not None:
+                on_step(progress)
             report(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self.cap_usd)))
 
         with closing(self.prepared):
@@ -133,5 +138,6 @@ class PreparedRun:
                 on_progress=on_progress,
                 on_record=records.append,
                 on_texts=on_texts,
+                on_outcome=on_outcome,
             )
         return Measurement(scorecard, tuple(records))

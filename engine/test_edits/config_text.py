@@ -81,21 +81,30 @@ def dimension_lines(name: str, dimension: Dimension) -> list[str]:
 
 def _edited(text: str, lineage: str, checks: Sequence[Check]) -> list[str]:
     lines = text.split("\n")
-    own = _value(_value(_root(text), "lineages"), lineage)
-    column = own.value[0][0].start_mark.column
+    own = _value(_value(_root(text), "lineages"), lineage, flow_too=True)
     known = next((value for key, value in own.value if key.value == "checks"), None)
+    listed = ", ".join(flow(written(check)) for check in checks)
+    if known is not None and known.flow_style:
+        return _inserted(lines, known.value[-1:], f", {listed}")
+    if known is None and own.flow_style:
+        return _inserted(lines, [own.value[-1][1]], f", checks: [{listed}]")
     if known is None:
-        at = last_line(own, lines)
-        new = [
-            f"{' ' * column}{scalar('checks')}:",
-            *(f"{' ' * (column + INDENT)}{line}" for line in check_lines(checks)),
-        ]
-    elif known.flow_style or not known.value:
-        raise NoEditError("its checks are written between brackets")
+        at, column = last_line(own, lines), own.value[0][0].start_mark.column
+        items = (f"{' ' * (column + INDENT)}{line}" for line in check_lines(checks))
+        new = [f"{' ' * column}checks:", *items]
     else:
         at = last_line(known, lines)
         new = [f"{' ' * known.start_mark.column}{line}" for line in check_lines(checks)]
     return [*lines[: at + 1], *new, *(lines[at + 1 :] or [""])]
+
+
+def _inserted(lines: list[str], after: Sequence[Node], text: str) -> list[str]:
+    """Returns the lines with ``text`` after the last of these nodes. Raises NoEditError if there is none."""
+    if not after:
+        raise NoEditError("its checks are empty brackets")
+    end = after[-1].end_mark
+    line = lines[end.line]
+    return [*lines[: end.line], f"{line[: end.column]}{text}{line[end.column :]}", *lines[end.line + 1 :]]
 
 
 def _root(text: str) -> Node:
@@ -111,12 +120,12 @@ def _root(text: str) -> Node:
     return root
 
 
-def _value(node: Node, name: str) -> MappingNode:
-    """Returns the map under a key. Raises NoEditError for any other form."""
+def _value(node: Node, name: str, *, flow_too: bool = False) -> MappingNode:
+    """Returns the map under a key. Raises NoEditError for any other form, and for one in braces but if ``flow_too``."""
     import yaml
 
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     found = next((value for key, value in pairs if key.value == name), None)
-    if not isinstance(found, yaml.MappingNode) or found.flow_style or not found.value:
+    if not isinstance(found, yaml.MappingNode) or not found.value or (found.flow_style and not flow_too):
         raise NoEditError(f"{name} isn't written as a block")
     return found

@@ -83,16 +83,17 @@ def _skip(text: str, at: int) -> int:
 def set_in_line(text: str, line: int, key: str, value: JsonValue) -> str:
     """Returns the JSONL with a value of the case on this line (from 1)."""
     lines = text.split("\n")
-    lines[line - 1] = _with_member(lines[line - 1], _skip(lines[line - 1], 0), key, value)
+    lines[line - 1] = with_member(lines[line - 1], _skip(lines[line - 1], 0), key, value)
     return "\n".join(lines)
 
 
 def set_in_element(text: str, position: int, key: str, value: JsonValue) -> str:
     """Returns the JSON list with a value of the case at ``position``."""
-    return _with_member(text, _cases(text).members[position].value, key, value)
+    return with_member(text, _cases(text).members[position].value, key, value)
 
 
-def _with_member(text: str, start: int, key: str, value: JsonValue) -> str:
+def with_member(text: str, start: int, key: str, value: JsonValue) -> str:
+    """Returns the JSON with a value in the map that opens at ``start`` and has at least one member."""
     row = container_at(text, start)
     written = literal(value, row.gap, row.colon)
     for member in row.members:

@@ -25,17 +25,26 @@ def edited(
 
     Raises NoEditError if the file can't be edited so, or if it would not contain exactly ``wanted``.
     """
+    new = rewritten(data, edit)
+    try:
+        after = read_cases(path, new, columns)
+    except PromptVerdictError as error:
+        raise NoEditError("") from error
+    if [content_of(one) for one in after.cases] != [content_of(one) for one in wanted]:
+        raise NoEditError("")
+    return new
+
+
+def rewritten(data: bytes, edit: Callable[[str], str]) -> bytes:
+    """Returns the content after ``edit``, which gets the text without a byte order mark and with plain line feeds.
+
+    Raises NoEditError for a text that mixes line ends, and UnicodeDecodeError.
+    """
     old = data.decode()
     mark = _BOM if old.startswith(_BOM) else ""
     text = old.removeprefix(_BOM).replace("\r\n", "\n")
     ends = old.count("\r\n")
     if _OTHER_BREAKS.search(text) or ends not in (0, old.count("\n")):
         raise MixedLineEndsError("it mixes line ends")
-    new = mark + (edit(text).replace("\n", "\r\n") if ends else edit(text))
-    try:
-        after = read_cases(path, new.encode(), columns)
-    except PromptVerdictError as error:
-        raise NoEditError("") from error
-    if [content_of(one) for one in after.cases] != [content_of(one) for one in wanted]:
-        raise NoEditError("")
-    return new.encode()
+    new = edit(text)
+    return (mark + (new.replace("\n", "\r\n") if ends else new)).encode()

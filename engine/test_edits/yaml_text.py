@@ -25,10 +25,15 @@ def set_in_item(text: str, position: int, key: str, value: JsonValue, parent: st
 
     Raises NoEditError for a value that is there and has several lines.
     """
-    cases = _cases(text, parent)
+    return set_in_map(text, _map(_cases(text, parent).value[position]), key, value)
+
+
+def set_in_map(text: str, row: MappingNode, key: str, value: JsonValue) -> str:
+    """Returns the YAML with a value in a map that has at least one key.
+
+    Raises NoEditError for a value that is there and has several lines.
+    """
     written = flow(value)
-    case = cases.value[position]
-    row = _map(case)
     lines = text.split("\n")
     for name, old in row.value:
         if name.value == key:
@@ -120,15 +125,23 @@ def scalar(value: str | float | bool | None) -> str:
     return "".join(c if visible(c) == c else f"\\U{ord(c):08X}" for c in text)
 
 
-def _cases(text: str, key: str | None) -> SequenceNode:
-    """Returns the list of cases. The text was read before within limits, so composing it is safe."""
+def composed(text: str) -> Node | None:
+    """Returns the document's root. The text was read before within limits, so composing it is safe."""
     import yaml
 
     loader = yaml.CSafeLoader(text)
     try:
-        root = loader.get_single_node()
+        root: Node | None = loader.get_single_node()
     finally:
         loader.dispose()
+    return root
+
+
+def _cases(text: str, key: str | None) -> SequenceNode:
+    """Returns the list of cases."""
+    import yaml
+
+    root = composed(text)
     if isinstance(root, yaml.MappingNode):
         wanted = (key,) if key else ("cases", "tests")
         root = next((value for name, value in root.value if name.value in wanted), None)

@@ -215,7 +215,7 @@ class Queue:
 
     waiting: dict = field(default_factory=dict)
 
-    async def enqueue(self, run_id, *, unapproved_fork=False):
+    async def enqueue(self, run_id, *, unapproved_fork=False, of_page=False):
         self.waiting.setdefault(run_id)
 
     async def cancel(self, run_id):
@@ -293,7 +293,7 @@ class Town:
         reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
 
         async def reply(posted):
-            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None))
+            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None, None))
 
         coverage = Coverage(records, App, self.queue, clock)
         handler = IntentHandler(

@@ -1,5 +1,6 @@
 """The main job on real git repositories, through the command line."""
 
+import gzip
 import json
 
 import pytest
@@ -126,12 +127,18 @@ def test_the_output_folder_gets_the_scorecard_and_the_records(project, tmp_path)
 def test_a_recorded_experiment_is_decided_again_offline_and_equal(project, tmp_path):
     project.branch("broken", {"prompts/triage.prompt.yml": BROKEN})
     card = project.check("broken", "--output", str(tmp_path / "out")).card["lineages"][0]
-    record = tmp_path / "out/experiments/1.json"
+    record = tmp_path / "out/experiments/1.json.gz"
     again = project.run("decide", record, "--format", "json")
     assert again.code == 1
     assert again.card["overall"] == card["overall"]
     assert again.card["reasons"] == card["reasons"]
     assert project.run("decide", record, "--format", "json").out == again.out
+    # A record of an earlier version, uncompressed.
+    (tmp_path / "old.json").write_bytes(gzip.decompress(record.read_bytes()))
+    assert project.run("decide", tmp_path / "old.json", "--format", "json").out == again.out
+    (tmp_path / "cut.json.gz").write_bytes(record.read_bytes()[:-20])
+    cut = project.run("decide", tmp_path / "cut.json.gz")
+    assert (cut.code, "the compressed file is cut off" in cut.err) == (2, True)
     assert project.run("decide", tmp_path / "out/scorecard.json").code == 2
 
 

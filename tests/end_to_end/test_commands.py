@@ -469,7 +469,7 @@ def test_decide_refuses_what_is_no_record(project, tmp_path):
 def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
     project.branch("pr", {PATH: REWORDED})
     project.check("pr", "--output", str(tmp_path / "out"))
-    ran = project.run("decide", tmp_path / "out/experiments/1.json")
+    ran = project.run("decide", tmp_path / "out/experiments/1.json.gz")
     assert ran.code == 0
     assert ran.out.startswith("triage · toy: approved\n  No drop over ")
 

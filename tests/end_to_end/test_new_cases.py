@@ -70,7 +70,7 @@ def test_a_near_duplicate_is_refused_with_the_case_it_repeats(local):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "give --input, or --set"),
+        ((), "give one of --input, --set and --trace"),
         (("--set", "ticket"), "'ticket' is not NAME=VALUE"),
         (("--set", "ticket=New text here"), "the case has no expectation"),
         (("--set", "ticket=New text here", "--expected", "biling"), "did you mean billing?"),
@@ -117,6 +117,8 @@ def test_twenty_cases_are_twenty_different_ones_and_paid_once(local, monkeypatch
     assert len({json.dumps(row["inputs"]) for row in new}) == len({row["id"] for row in new}) == 20
     assert {(row["source"], row["verified"], *row["slices"]) for row in new} == {("synthetic", False, "edge")}
     assert "60 cases; typical 60" in local.run("tests", "slices").out
+    plan = local.run("plan", "--base", "HEAD", "--worktree")
+    assert "20 cases are unverified" not in plan.out, "the gating cases are the base's"
     lint = local.run("tests", "lint")
     assert f"20 cases are unverified and are not measured: {new[0]['id']}, " in lint.out
     assert "nearly the same" not in "".join(line for line in lint.out.splitlines() if "synthetic" in line)

@@ -10,23 +10,10 @@ from engine.readers.config import read_config
 from engine.readers.rubrics import read_rubric
 from tests.end_to_end.conftest import run_command
 from tests.end_to_end.test_slices import replying
+from tests.pipeline.test_measure import JUDGED, RUBRIC
 from tests.repositories import Repository
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CONFIG = """\
-version: 1
-models:
-  toy: {provider: offline, model: m, price: {input: 1, output: 4}}
-  judge: {provider: offline, model: j, price: {input: 1, output: 4}}
-defaults: {model: toy}
-lineages:
-  letters:
-    use_case: generation
-    prompt: letter.txt
-    tests: cases.jsonl
-    rubric: rubric.yaml
-    judge: {model: judge, labels: labels.jsonl}
-"""
 
 
 def rows(*given):
@@ -48,8 +35,8 @@ LABELS = [
     for n in range(30)
 ]
 LETTERS = {
-    "promptverdict.yaml": CONFIG,
-    "rubric.yaml": "dimensions:\n  kind:\n    description: How kind it is.\n",
+    "promptverdict.yaml": JUDGED,
+    "rubric.yaml": RUBRIC,
     "labels.jsonl": rows(*LABELS),
     "cases.jsonl": rows(*({"id": f"c{n}", "inputs": {"name": f"Someone else {n * 31}"}} for n in range(3))),
     "letter.txt": "Write to {{name}}.\n",

@@ -169,3 +169,30 @@ def test_the_app_answers_a_command_once_and_asks_for_roles(app, url, pull):
     assert host.role("ada") is Role.ADMIN
     assert host.role("rob") in (Role.NONE, Role.READ)
     assert [one.number for one in host.open_pull_requests()] == [pull.number]
+
+
+def test_a_draft_becomes_one_pull_request_of_its_person(url):
+    """The last step of the playground: two files, sent twice, by Ada's own token."""
+    from adapters.github.proposals import Proposal, Proposals
+    from adapters.github.sign_in import person_of
+    from adapters.github.transport import new_session
+
+    repository = person(url, "ada").get_repo("ada/shop")
+    for path, text in (("draft.md", "Sort.\n"), ("promptverdict.yaml", "version: 1\n")):
+        repository.create_file(path, f"Add {path}", text)
+    ada = person_of("token-ada", api_url=url, proxy=None, ca_bundle=None, session=new_session(None))
+    proposals = ada.proposals("ada/shop")
+    assert isinstance(proposals, Proposals)
+    prompt, config = proposals.file("draft.md"), proposals.file("promptverdict.yaml")
+    wanted = Proposal(
+        "prompt-verdict/draft-0a1b2c", b"Sort it.\n", "Sort it", "Made in the playground.",
+        ((config, b"version: 1\nmodels: {}\n"),),
+    )  # fmt: skip
+    first, again = proposals.open(prompt, wanted), proposals.open(prompt, wanted)
+    assert (first.number, first.is_new, again.is_new) == (again.number, True, False)
+    opened = repository.get_pull(first.number)
+    assert (opened.user.login, opened.title, opened.state) == ("ada", "Sort it", "open")
+    contents = {
+        path: repository.get_contents(path, ref=wanted.branch).decoded_content for path in (prompt.path, config.path)
+    }
+    assert contents == {"draft.md": b"Sort it.\n", "promptverdict.yaml": b"version: 1\nmodels: {}\n"}

@@ -103,7 +103,7 @@ def test_no_text_of_a_repository_is_a_runner_command(project):
     printed = [
         project.run("check", "--head", "x", "--output", out).out,
         project.run("diff", "triage", "main", "x").out,
-        project.run("decide", out / "experiments/1.json").out,
+        project.run("decide", out / "experiments/1.json.gz").out,
     ]
     assert ": :error: :x" in printed[0]
     assert "# #[error]" in printed[1]

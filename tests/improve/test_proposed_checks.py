@@ -162,10 +162,15 @@ def test_checks_are_added_after_those_there_are_and_nothing_else_changes():
         """    - {name: form, required_fields_present: [a.b, "no"]}""",
     ]
     assert [line for line in edited.splitlines() if line in old] == old
-    with pytest.raises(NoEditError):
-        with_checks("promptverdict.yaml", PLAIN.encode(), "two", NEW)
-    with pytest.raises(NoEditError):
-        with_checks("promptverdict.yaml", PLAIN.replace("\n", "\r\n").encode(), "one", NEW)
+    flow = with_checks("promptverdict.yaml", PLAIN.encode(), "two", NEW[1:]).decode()
+    assert "checks: [{name: a, contains: b}, {name: form, required_fields_present: [a.b, " in flow
+    bare = with_checks(
+        "promptverdict.yaml", PLAIN.replace(", checks: [{name: a, contains: b}]", "").encode(), "two", NEW
+    )
+    assert "tests: u.jsonl, checks: [{name: " in bare.decode()
+    for text in (PLAIN.replace("[{name: a, contains: b}]", "[]"), PLAIN.replace("\n", "\r\n")):
+        with pytest.raises(NoEditError):
+            with_checks("promptverdict.yaml", text.encode(), "two", NEW)
 
 
 def test_dimensions_are_added_to_a_rubric():

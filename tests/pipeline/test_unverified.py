@@ -115,6 +115,8 @@ def reviews(base, head):
 def test_a_mark_on_a_gating_case_removes_it_and_needs_review():
     assert "1 removed" in reviews(ROWS, [{**ROWS[0], "verified": False}, *ROWS[1:]])[0]
     assert reviews(ROWS, [*ROWS, *SYNTHETIC]) == []
+    (why,) = prepared(files(ROWS), {TESTS: files([*ROWS, *SYNTHETIC])[TESTS]}).detection.harmless
+    assert why.why == "12 new cases, unverified and therefore not measured"
     # Confirming adds a case, which may block and never helps.
     (entry,) = prepared(
         files([*ROWS, *SYNTHETIC]), files([*ROWS, {**SYNTHETIC[0], "verified": True}, *SYNTHETIC[1:]])

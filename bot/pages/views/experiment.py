@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.prices import GenaiPrices
 from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import of_repository
+from bot.pages.views.spending import asking, check_caps, known_costs, price_of
 from bot.store.values import ExperimentRequest
 from engine.readers.config import read_config
 from engine.render.figures import usd
-from schemas.errors import ConfigError
+from schemas.errors import BudgetExceeded, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.pages.context import Context
     from bot.store.page_values import LineagePage, SliceCount
     from bot.store.values import Run
-    from schemas.config import Config, ModelConfig
+    from schemas.config import Config
     from schemas.pricing import Price
 
 CONFIG = "promptverdict.yaml"
@@ -43,6 +43,8 @@ class ModelChoice:
     usable: bool
     cost: str
     """For every case."""
+    most_usd: Decimal | None = None
+    """The most that every case probably costs; ``None``: unknown."""
 
 
 class _Plan(NamedTuple):
@@ -74,7 +76,7 @@ def experiment(context: Context) -> Page | None:
             run = _started(context, page, plan)
             run_address = addresses.run(repo.repository_id, run.sequence)
             values |= {"run": run, "run_address": with_query(run_address, {"follow": 1})}
-    except ConfigError as error:
+    except (ConfigError, BudgetExceeded) as error:
         values["wrong" if values["plan"] else "refusal"] = f"{error.what}{f' ({error.hint})' if error.hint else ''}."
     crumbs = (*of_repository(repo), (page.name, here), ("Models", f"{here}/models"), ("Experiment", None))
     return Page("experiment", f"{page.name}: experiment on several models", values, crumbs)
@@ -90,7 +92,7 @@ def _plan(context: Context, page: LineagePage) -> _Plan:
         raise ConfigError(f"{CONFIG} of the default branch names no prompt {page.name}")
     _, newest, _ = context.records.newest_experiment(page.id) or (0, 0, "")
     cases = context.records.case_history(newest).cases
-    costs = _known_costs(context, page)
+    costs = known_costs(context, page)
     chosen = {name for name in config.models if context.form.get(f"model.{name}") == "on"}
     if not context.form:
         chosen = _configured(config, page.name)
@@ -104,30 +106,16 @@ def _configured(config: Config, lineage: str) -> set[str]:
     return {own} if isinstance(own, str) else set(own)
 
 
-def _known_costs(context: Context, page: LineagePage) -> dict[str, Decimal]:
-    """Returns what 1,000 cases of this prompt cost, by model, as the newest experiments measured it."""
-    at = context.repository.repository_id
-    ids = tuple(one.experiment_id for one in context.records.newest_of_models(at, page.id))
-    rows = context.records.experiment_rows(at, page.id, ids)
-    return {rows[one].model: cost for one in ids if one in rows and (cost := rows[one].cost_per_1000) is not None}
-
-
 def _choice(name: str, config: Config, costs: Mapping[str, Decimal], cases: int, chosen: bool) -> ModelChoice:
     model = config.models[name]
-    price = _price(model)
+    price = price_of(model)
     if price is None:
         return ModelChoice(name, model.model, False, "no known price; add one in the configuration", False, "")
     shown = f"{usd(price.input)} in, {usd(price.output)} out"
     bounds = _per_1000(name, price, config, costs)
-    cost = "unknown" if bounds is None else _range([one * cases / 1_000 for one in bounds])
-    return ModelChoice(name, model.model, chosen, shown, True, cost)
-
-
-def _price(model: ModelConfig) -> Price | None:
-    try:
-        return GenaiPrices(at_least_listed=True).price(model)
-    except ConfigError:
-        return None
+    amounts = [one * cases / 1_000 for one in bounds or ()]
+    cost = _range(amounts) if amounts else "unknown"
+    return ModelChoice(name, model.model, chosen, shown, True, cost, amounts[-1] if amounts else None)
 
 
 def _per_1000(name: str, price: Price, config: Config, costs: Mapping[str, Decimal]) -> Sequence[Decimal] | None:
@@ -139,7 +127,7 @@ def _per_1000(name: str, price: Price, config: Config, costs: Mapping[str, Decim
     if name in costs:
         return [costs[name]]
     for known, cost in costs.items():
-        other = _price(config.models[known]) if known in config.models else None
+        other = price_of(config.models[known]) if known in config.models else None
         if other is not None and other.input and other.output:
             return sorted({cost * price.input / other.input, cost * price.output / other.output})
     return None
@@ -151,7 +139,7 @@ def _range(amounts: Sequence[Decimal]) -> str:
 
 
 def _started(context: Context, page: LineagePage, plan: _Plan) -> Run:
-    """Records the request. Raises ConfigError for a form that asks for nothing or for too much."""
+    """Records the request. Raises ConfigError for a form that asks for nothing or for too much, and BudgetExceeded."""
     models = tuple(one.name for one in plan.models if one.chosen and one.usable)
     name = context.form.get("slice", "")
     if not models:
@@ -160,12 +148,13 @@ def _started(context: Context, page: LineagePage, plan: _Plan) -> Run:
         raise ConfigError(f"{len(models)} models are chosen, and at most {MOST_MODELS} run together")
     if name and name not in {one.name for one in plan.slices}:
         raise ConfigError(f"the newest run has no slice {name}")
-    spent = context.records.spent(context.repository.repository_id, context.now.date())
-    for cap, used, what in (
-        (context.facts.repository_usd, spent.repository, "this repository"),
-        (context.facts.day_usd, spent.everyone, "all repositories"),
-    ):
-        if cap is not None and used >= cap:
-            raise ConfigError(f"the operator's cap of {usd(cap)} a day for {what} is used up", hint="try tomorrow")
+    check_caps(context)
     request = ExperimentRequest(lineage=page.name, models=models, slice=name or None, by=context.visitor.login or "")
-    return context.records.open_experiment(context.repository, plan.commit, plan.branch, request, context.now)
+    ask = asking(context, _most(plan, models))
+    return context.records.ask(context.repository, plan.commit, plan.branch, request, ask, at=context.now)
+
+
+def _most(plan: _Plan, models: Sequence[str]) -> Decimal | None:
+    """Returns the most that the chosen models probably cost together; ``None`` if one of them is unknown."""
+    bounds = [one.most_usd for one in plan.models if one.name in models]
+    return None if None in bounds else sum((one for one in bounds if one is not None), Decimal(0))

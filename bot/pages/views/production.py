@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from bot.pages.context import Context
+    from bot.pages.context import Context, Crumb
     from bot.store.hub_values import TagMove
     from bot.store.production_values import HourFigures
 
@@ -57,16 +57,34 @@ def production(context: Context) -> Page | None:
         return _repository(context)
     if lineage_id is None:
         lineage_id = next((one.id for one in context.records.lineage_rows(at) if one.name == named), None)
-    base, query = addresses.production(at), {"prompt": named}
-    crumbs = (*of_repository(repo), ("Production", base), (named, None))
-    name, tabs = named, repository_tabs(repo, "")
-    if lineage_id is not None:
-        known = context.records.lineage_page(at, lineage_id, Bounds(limit=1), merged=False)
-        if known is None:
-            return None
-        here = addresses.lineage(at, lineage_id)
-        name, tabs, base, query = known.name, lineage_tabs(repo, lineage_id, "Production"), f"{here}/production", {}
-        crumbs = (*of_repository(repo), (name, here), ("Production", None))
+    if lineage_id is None:
+        base, query = addresses.production(at), {"prompt": named}
+        crumbs: tuple[Crumb, ...] = (*of_repository(repo), ("Production", base), (named, None))
+        return _prompt(context, _Shown(named, repository_tabs(repo, ""), base, query, crumbs, None))
+    known = context.records.lineage_page(at, lineage_id, Bounds(limit=1), merged=False)
+    if known is None:
+        return None
+    here = addresses.lineage(at, lineage_id)
+    crumbs = (*of_repository(repo), (known.name, here), ("Production", None))
+    tabs = lineage_tabs(repo, lineage_id, "Production")
+    return _prompt(context, _Shown(known.name, tabs, f"{here}/production", {}, crumbs, f"{here}/new-case?trace="))
+
+
+class _Shown(NamedTuple):
+    """The prompt that a page shows."""
+
+    name: str
+    tabs: list[tuple[str, str, bool]]
+    address: str
+    query: dict[str, str]
+    """What the address needs to name the prompt."""
+    crumbs: tuple[Crumb, ...]
+    new_case: str | None
+    """Where a call becomes a test case; ``None`` without a configured lineage."""
+
+
+def _prompt(context: Context, shown: _Shown) -> Page:
+    at, name = context.repository.repository_id, shown.name
     asked = context.number("days")
     days = asked if asked in PERIODS else USUAL
     last = context.now.date()
@@ -77,22 +95,26 @@ def production(context: Context) -> Page | None:
     series, rows = drawn(report.days, report.names)
     values = {
         "name": name,
-        "tabs": tabs,
+        "tabs": shown.tabs,
         "report": report,
         "series": series,
         "rows": rows,
         "days": days,
         "marks": _marks(context.records.moves(at, lineage=name, limit=MOVES), hours, first, days),
         "periods": [
-            (f"{one} days", with_query(base, {**query, "days": one} if one != USUAL else query), one == days)
+            (
+                f"{one} days",
+                with_query(shown.address, {**shown.query, "days": one} if one != USUAL else shown.query),
+                one == days,
+            )
             for one in PERIODS
         ],
         "stands": stands_of(context, name),
         "calls": context.records.recent_calls(at, name, limit=CALLS),
-        "new_case": None if lineage_id is None else f"{addresses.lineage(at, lineage_id)}/new-case?trace=",
+        "new_case": shown.new_case,
         "content": settings if settings is not None and settings.content_share else None,
     }
-    return Page("production", f"{name}: production", values, crumbs)
+    return Page("production", f"{name}: production", values, shown.crumbs)
 
 
 def _repository(context: Context) -> Page:

@@ -143,26 +143,32 @@ def _patched(context: Context, place: Place, edit: Edit) -> dict[str, object]:
     """Returns the patch of the case's file at the place's commit, or why there is none."""
     if place.path is None:
         return {"refusal": f"The test set has several files. {INSTEAD[place.kind]}"}
-    data = context.visitor.file(context.repository, place.path, place.commit)
+    return change_of(place.path, context.visitor.file(context.repository, place.path, place.commit), edit)
+
+
+def change_of(path: str, data: bytes | None, edit: Edit) -> dict[str, object]:
+    """Returns the patch of a test set, or why there is none. ``data`` is ``None`` where nobody can read the file."""
     if data is None:
         return {}
-    made = edit(place.path, data)
+    made = edit(path, data)
     return {"patch": made} if isinstance(made, Patch) else {"refusal": made.sentence}
 
 
-def _proposed(place: Place, edit: Edit, proposer: Proposer, page: str | None) -> dict[str, object]:
-    """Opens a pull request with the change, or says why there is none. The change is made at the default branch."""
-    assert place.path is not None, "a case with a patch has a path"
+def proposed_case(
+    path: str, kind: str, edit: Edit, proposer: Proposer, link: tuple[str, str] | None
+) -> dict[str, object]:
+    """Opens a pull request with the change, or says why there is none. The change is made at the default branch.
+
+    ``link``: the text and the address of a link in the pull request.
+    """
     try:
-        file = proposer.file(place.path)
+        file = proposer.file(path)
         if file is None:
-            return {"unopened": f"The default branch has no file `{place.path}` yet."}
+            return {"unopened": f"The default branch has no file `{path}` yet."}
         made = edit(file.path, file.data)
         if not isinstance(made, Patch):
             return {"unopened": f"On the default branch: {made.sentence}"}
-        return {
-            "opened": proposer.open(file, _proposal(place.kind, file, made, (place.linked, page) if page else None))
-        }
+        return {"opened": proposer.open(file, _proposal(kind, file, made, link))}
     except HostError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return {"unopened": f"{error.what}{hint}. You can try again: a second try opens no second pull request."}
@@ -186,7 +192,9 @@ def change_page(context: Context, place: Place, values: dict[str, object], edit:
     proposer = context.visitor.proposer(context.repository) if edit is None or "patch" in made else None
     if edit and proposer and context.form.get("open") == "1":
         public = context.facts.public_url
-        made |= _proposed(place, edit, proposer, (public or None) and f"{public}{place.back}")
+        assert place.path is not None, "a case with a patch has a path"
+        link = (place.linked, f"{public}{place.back}") if public else None
+        made |= proposed_case(place.path, place.kind, edit, proposer, link)
     shown = {
         "kind": place.kind,
         "back": place.back,

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from bot.pages.access import Role
 from bot.pages.addresses import with_query
-from bot.pages.context import Page
+from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.filters import KEYS, case_filter, case_filters
 from bot.pages.views.matrix import matrix
-from bot.store.values import APPROVE, REVIEW, RunKind
+from bot.store.values import APPROVE, ON_PAGES, REVIEW, RunKind
 from engine.render.figures import plural
 from engine.render.signs import verdict_words
 
@@ -45,6 +46,7 @@ class ExperimentRow:
     address: str
     lineage_address: str
     tests_address: str | None
+    experiment_id: int = 0
     here: bool = False
     cases: list[CaseLink] | None = None
     counted: int = 0
@@ -55,12 +57,19 @@ class ExperimentRow:
     matrix: Matrix | None = None
 
 
-def run(context: Context) -> Page | None:
-    """Shows a run. ``experiment`` in the address chooses one of its prompts; else it is the first, the worst."""
+def run(context: Context) -> Page | Redirect | None:
+    """Shows a run, or cancels one that a person started.
+
+    ``experiment`` in the address chooses one of its prompts; else it is the first, the worst.
+    """
     repo, sequence = context.repository, context.path["run"]
     page = context.records.run_page(repo.repository_id, sequence)
     if page is None:
         return None
+    cancel = _cancel(context, page)
+    if cancel and context.form.get("cancel"):
+        context.records.cancel(page.run.id, context.now)
+        return Redirect(cancel)
     wanted = context.path.get("experiment")
     if wanted is not None and wanted not in {one.id for one in page.experiments}:
         return None
@@ -75,6 +84,8 @@ def run(context: Context) -> Page | None:
         "follows": follows,
         "follow": follow,
         "leaderboard": _leaderboard(page),
+        "cancel": cancel,
+        "draft": page.run.kind is RunKind.PLAYGROUND,
         "heading": heading,
         "rows": rows[start : start + ROWS],
         "more_rows": more if len(rows) > start + ROWS else None,
@@ -97,6 +108,15 @@ def _follow(context: Context, page: RunPage) -> tuple[bool, str | None]:
     return follows, base if follows else with_query(base, {"follow": 1})
 
 
+def _cancel(context: Context, page: RunPage) -> str | None:
+    """Returns the address to which the form that cancels the run is sent, for readers who may."""
+    if page.run.kind not in ON_PAGES or not page.run.state.is_open:
+        return None
+    if context.visitor.role(context.repository) < Role.WRITE:
+        return None
+    return addresses.run(page.run.repository_id, page.run.sequence)
+
+
 def _leaderboard(page: RunPage) -> str | None:
     """Returns the models of an experiment's prompt."""
     if page.run.kind is not RunKind.EXPERIMENT or not page.experiments:
@@ -106,6 +126,8 @@ def _leaderboard(page: RunPage) -> str | None:
 
 def _heading(page: RunPage) -> str:
     request = page.run.request
+    if page.run.kind is RunKind.PLAYGROUND and request is not None:
+        return f"Draft of {request.lineage}"
     if request is not None:
         return f"{request.lineage} on {plural(len(request.models), 'model')}"
     if page.verdict is None:
@@ -135,7 +157,7 @@ def _row(context: Context, card: LineageCard, of: RunExperiment) -> ExperimentRo
     repository, sequence = context.repository.repository_id, context.path["run"]
     lineage = addresses.lineage(repository, of.lineage_id)
     experiment = addresses.experiment(repository, sequence, of.id)
-    return ExperimentRow(card, f"{experiment}#experiment", lineage, f"{lineage}/tests")
+    return ExperimentRow(card, f"{experiment}#experiment", lineage, f"{lineage}/tests", of.id)
 
 
 def _add_cases(context: Context, row: ExperimentRow, of: RunExperiment) -> None:

@@ -8,7 +8,7 @@ from bot.pages.context import Page
 from bot.pages.views.crumbs import of_repository, repository_tabs
 from bot.pages.views.gate_rows import Row, gate_rows
 from bot.store.page_records import Bounds
-from bot.store.values import RunKind
+from bot.store.values import ON_PAGES
 from engine.render.figures import NONE, limit, usd
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def settings(context: Context) -> Page:
     """Shows the repository's policy as its newest verdict had it, and the operator's settings."""
     repo = context.repository
     rows = context.records.run_rows(repo.repository_id, Bounds(limit=20))
-    newest = next(
-        (one.run.sequence for one in rows if one.verdict is not None and one.run.kind is not RunKind.EXPERIMENT), None
-    )
+    newest = next((one.run.sequence for one in rows if one.verdict is not None and one.run.kind not in ON_PAGES), None)
     page = context.records.run_page(repo.repository_id, newest) if newest is not None else None
     card = page.overview if page else None
     groups: list[tuple[str, str, list[Row]]] = []

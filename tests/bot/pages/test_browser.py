@@ -218,6 +218,7 @@ def test_a_person_opens_a_pull_request_and_starts_an_experiment_by_keyboard(brow
             page.context.close()
         assert github.violations == []
     with staged._database.writing() as session:
+        session.execute(sql("DELETE FROM asked_runs"))
         session.execute(sql("DELETE FROM runs WHERE kind = 'experiment'"))
 
 

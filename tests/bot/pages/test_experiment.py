@@ -36,6 +36,7 @@ def page(web, staged):
     web.git.commit("main", {"promptverdict.yaml": CONFIG})
     yield f"/repositories/11/lineages/{lineage}/experiment"
     with staged._database.writing() as session:
+        session.execute(sql("DELETE FROM asked_runs"))
         session.execute(sql("DELETE FROM runs WHERE kind = 'experiment'"))
 
 

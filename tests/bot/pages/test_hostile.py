@@ -13,7 +13,7 @@ from bot.pages.context import Facts
 from bot.store.records import Records
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef
 from tests.bot.pages.site import HandClock
-from tests.bot.pages.stage import NOW, keep
+from tests.bot.pages.stage import NOW, in_production, keep, suggested
 from tests.bot.pages.test_access import addresses
 from tests.render.surfaces import FRAGMENTS
 from tests.render.test_html import Tags, attacked
@@ -36,12 +36,14 @@ def hostile_records(folder, text):
         card = attacked(text)
         at = NOW - timedelta(days=3 - number)
         keep(records, REPO, card, number, at=at, before=number - 1, after=number, author=text, word=text)
+    in_production(records, NOW, text, card.lineages[0].lineage)
     records.audit(
         AuditEntry(
             repository_id=11, number=2, by=text, role=text, action=APPROVE, reason=text, head_sha="a" * 40, at=NOW,
             expires_at=NOW + timedelta(days=2), url=text,
         )
     )  # fmt: skip
+    suggested(records, REPO, attacked(text), text, word=text)
     return records
 
 

@@ -68,7 +68,7 @@ def last_case(web, after):
 @pytest.mark.parametrize("form", FORMATS, indirect=True)
 def test_a_pasted_input_becomes_a_pull_request_in_the_sets_own_format(web, form):
     wes = web.signed_in("wes")
-    assert "What should it have said?" in wes.get(form).text
+    assert "What should the answer have been?" in wes.get(form).text
     answer = wes.post(form, data={**WANTED, "open": "1"}, headers=FROM_US)
     assert "Your pull request is open" in answer.text
     assert "Masked: 1 e-mail address. " in answer.text

@@ -1,6 +1,9 @@
 """Real exporters and instrumentations, with the providers' SDKs against a local model server: what arrives."""
 
+import argparse
 import importlib
+import threading
+import time
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -14,6 +17,9 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from benchmarks import intake as benchmark
+from bot.production import intake
 
 pytestmark = pytest.mark.slow
 SEMCONV = "OTEL_SEMCONV_STABILITY_OPT_IN"
@@ -101,3 +107,33 @@ def test_an_error_arrives_as_its_type(town, llm, monkeypatch, provider, name, en
     key, _ = town.call()
     assert (key.lineage, key.decision) == ("", "")
     assert key.error.rpartition(".")[2] == "InternalServerError"
+
+
+def test_a_real_exporter_keeps_its_batch_while_it_is_told_to_wait(town, monkeypatch):
+    monkeypatch.setattr(intake, "RETRY_AFTER_S", 1)
+    town.intake.queue.spans += 30_000
+    tracing = TracerProvider()
+    exporter = OTLPSpanExporter(f"{town.address}/v1/traces", headers=town.headers)
+    tracing.add_span_processor(SimpleSpanProcessor(exporter))
+    told = threading.Thread(target=_told, args=(town,))
+    told.start()
+    with tracing.get_tracer("shop").start_as_current_span("x", attributes={"prompt_verdict.lineage": "triage"}):
+        pass
+    told.join(10)
+    tracing.shutdown()
+    key, _ = town.call()
+    assert (key.lineage, key.decision) == ("triage", "")
+
+
+def _told(town):
+    """Makes room once the exporter was refused."""
+    while 'refused_exports_total{status="429"}' not in town.metrics.text().decode():
+        time.sleep(0.02)
+    town.intake.queue.spans -= 30_000
+
+
+def test_one_thousandth_of_the_benchmark_with_postgres_stopped_in_the_middle():
+    figures = benchmark.run(argparse.Namespace(rate=300.0, seconds=6.0, away=2.0))
+    assert figures["passed"], figures
+    assert (figures["lost"], figures["never_acknowledged"]) == (0, 0)
+    assert figures["stored"] == figures["counted"] == figures["acknowledged"] > 0

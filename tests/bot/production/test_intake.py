@@ -15,14 +15,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from sqlmodel import select
 
+from adapters.clock import SystemClock
 from bot.production import span_queue
+from bot.production.default_settings import DefaultSettings
 from bot.production.otlp import LARGEST
 from bot.production.span_queue import Batch, QueueFull, SpanQueue
+from bot.production.span_reader import RepositoryReader, is_sampled
 from bot.store.hub_values import TokenKind
 from bot.store.production_tables import ProductionContents
 from bot.store.production_values import Written
 from schemas.errors import StoreError
-from schemas.production import SpanFacts
+from schemas.production import ContentMessage, SpanFacts
+from tests.bot.production.conftest import CONFIG, REPO
 
 PROTOBUF = "application/x-protobuf"
 CANARY = "CANARY-4111-1111"
@@ -282,7 +286,6 @@ def test_a_sender_is_told_to_wait_while_the_database_is_away(town, monkeypatch):
 
 def test_old_days_go_as_a_whole_and_figures_stay(records):
     from bot.store.retention import Retention
-    from tests.bot.production.conftest import REPO
 
     now = facts(0).started_at
     records.repository(REPO, now)
@@ -306,3 +309,70 @@ def test_the_figures_are_metrics_of_bounded_number(town):
     assert len([line for line in text.splitlines() if line.startswith("promptverdict_production_decisions{")]) == 21
     assert 'decision="(other)",prompt="triage",repository="70"} 20.0' in text
     assert "promptverdict_waiting_spans 0.0" in text
+
+
+class Branch:
+    """The default branch, and GitHub as far as it says where that is."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def host(self, *_):
+        return self
+
+    def default_branch(self):
+        return "main"
+
+    def branch(self, _):
+        return "a" * 40
+
+    def file(self, *_):
+        return self.text and self.text.encode()
+
+
+def test_the_default_branch_says_what_is_read_and_kept(town):
+    branch = Branch(CONFIG.format(more="production: {content: 0.25, content_days: 3}"))
+    settings = DefaultSettings(town.records, branch, branch, SystemClock())
+    settings.pushed(REPO, "main", "b" * 40)
+    invoice, triage = town.records.lineage_settings(70)
+    assert (triage.lineage, triage.content_share, triage.content_days, triage.defer) == (
+        "triage",
+        0.25,
+        3,
+        ("unknown",),
+    )
+    assert (invoice.lineage, invoice.content_share) == ("invoice", 0)
+    reader = RepositoryReader.of([invoice, triage], lambda *_: None, timedelta(days=30))
+    assert reader.readers["triage"].read("**Technical**") == "technical"
+    assert reader.readers["triage"].read(CANARY) == "(unreadable)"
+    assert (
+        reader.readers["invoice"].read(json.dumps({"total": CANARY, "buyer": {"name": CANARY}, CANARY: 1}))
+        == "buyer, total"
+    )
+    assert reader.readers["invoice"].read(json.dumps({"total": None})) == "(none)"
+    branch.text = "version: 1\nlineages: [" + CANARY
+    settings.refresh(town.now + timedelta(hours=1))  # a mistake: the former settings stay
+    assert len(town.records.lineage_settings(70)) == 2
+    branch.text = None
+    settings.refresh(town.now + timedelta(hours=1))
+    assert town.records.lineage_settings(70) == []
+    assert sum(is_sampled(f"{n:032x}", 0.25) for n in range(4_000)) == pytest.approx(1_000, rel=0.1)
+
+
+def test_content_of_a_request_comes_with_the_applications_span_that_names_the_prompt(town):
+    town.configure("production: {content: 1}")
+    named = span(1, lasts_s=2, attributes=attributes({"prompt_verdict.lineage": "triage"}))
+    request = span(
+        2, parent=1,
+        attributes=attributes({"openinference.span.kind": "LLM", "llm.output_messages.0.message.content": "billing",
+                               "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "twice"}),
+    )  # fmt: skip
+    assert send(town, document(request, named)).status_code == 200
+    (kept,) = [one.content for one in town.records.production_trace(70, f"{1:032x}").spans if one.content]
+    assert (kept.lineage, kept.input, kept.output) == (
+        "triage",
+        (ContentMessage(role="user", text="twice"),),
+        "billing",
+    )
+    (recent,) = town.records.recent_calls(70, "triage")
+    assert (recent.has_content, recent.call.decision, recent.call.requests) == (True, "billing", 1)

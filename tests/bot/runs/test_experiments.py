@@ -1,8 +1,11 @@
 """An experiment of a page: the row is the order, a worker carries it out, GitHub hears nothing."""
 
+from decimal import Decimal
+
 import pytest
 
 from benchmarks.staged import blobs
+from bot.store.asked_values import Ask
 from bot.store.page_records import Bounds
 from bot.store.values import ExperimentRequest, RepositoryRef, RunKind, RunState
 from schemas.verdicts import VerdictStatus
@@ -27,12 +30,12 @@ def asked(whole, **request):
     )
     wanted = {"lineage": "support-triage", "models": ("offline-large", "offline-small"), "by": "max", **request}
     head = whole.scene.git.resolve("main")
-    return whole.records.open_experiment(repo, head, "main", ExperimentRequest(**wanted), whole.clock.utc())
+    ask = Ask(by=wanted["by"], usd=Decimal(5), cap=Decimal(100))
+    return whole.records.ask(repo, head, "main", ExperimentRequest(**wanted), ask, at=whole.clock.utc())
 
 
 def ended(whole, run):
-    """The page of the run, once a worker has ended it. In tests the sweep need not come first."""
-    whole.do(whole.worker.sweep.runs())
+    """The page of the run, once a worker has ended it."""
     whole.until(lambda: not whole.records.run(run.id).state.is_open)
     return whole.records.run_page(run.repository_id, run.sequence)
 

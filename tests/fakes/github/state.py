@@ -30,6 +30,7 @@ class Pull:
     """None: the fork was deleted."""
     state: str = "open"
     draft: bool = False
+    body: str = ""
     merged: bool = False
     merge_commit_sha: str | None = None
     locked: bool = False

@@ -1,0 +1,166 @@
+"""A run of the playground: how far it is, its answers case by case, and what the gate would say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from bot.pages import addresses
+from engine.render.figures import plural
+from schemas.outcomes import Arm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bot.store.asked_values import AskedRun, ShownAnswer
+    from bot.store.page_values import RunPage
+    from bot.store.records import Records
+    from bot.store.values import Run
+    from schemas.scorecard import LineageCard
+
+SHOWN_CASES = 40
+"""Cases in the table. The run's own page has all."""
+MOST_ANSWERS = 5_000
+"""Answers that are read for a page."""
+PATIENCE_S = 2.0
+"""Seconds without an answer after which the page says that it waits."""
+
+
+@dataclass
+class LiveCase:
+    """One case in the table."""
+
+    position: int
+    case: str
+    inputs: tuple[tuple[str, str], ...] = ()
+    expected: str = ""
+    answers: dict[Arm, ShownAnswer] = field(default_factory=dict)
+    """The first answer of each version."""
+    other: ShownAnswer | None = None
+    """Of the variant beside it."""
+
+    @property
+    def result(self) -> str:
+        """How the draft's first answer compares with that of the committed version."""
+        scores = [one.score for arm in Arm if (one := self.answers.get(arm)) is not None]
+        if len(scores) < len(Arm) or None in scores:
+            return ""
+        before, after = (float(score or 0) for score in scores)
+        return "improved" if after > before else "regressed" if after < before else "no_change"
+
+
+@dataclass
+class Answers:
+    """The answers of a run by case, in the order in which the cases came."""
+
+    cases: dict[int, LiveCase] = field(default_factory=dict)
+    scores: dict[Arm, dict[int, float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    last: int = 0
+    """The number of the last answer."""
+
+    def add(self, found: Iterable[tuple[int, ShownAnswer]]) -> list[LiveCase]:
+        """Takes answers, and returns the cases in the table that they change."""
+        changed: dict[int, LiveCase] = {}
+        for number, one in found:
+            self.last = max(self.last, number)
+            if one.repetition:  # a failure that is confirmed; the table shows the first answer
+                continue
+            if one.score is not None:
+                self.scores[one.arm][one.position] = one.score
+            if one.position not in self.cases and len(self.cases) >= SHOWN_CASES:
+                continue
+            case = self.cases.setdefault(one.position, LiveCase(one.position, one.case, one.inputs, one.expected))
+            case.answers[one.arm] = one
+            changed[one.position] = case
+        return list(changed.values())
+
+    @property
+    def means(self) -> tuple[float, float, int] | None:
+        """The mean scores of the committed version and of the draft on the cases that both answered."""
+        before, after = (self.scores[arm] for arm in (Arm.BASELINE, Arm.CANDIDATE))
+        both = before.keys() & after.keys()
+        if not both:
+            return None
+        return fmean(before[one] for one in both), fmean(after[one] for one in both), len(both)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is, in a sentence, and what it costs."""
+
+    run: Run
+    asked: AskedRun
+    sentence: str
+    trouble: str
+    means: tuple[float, float, int] | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more is to come."""
+        return self.run.state.is_open
+
+
+def answers_of(records: Records, sequence: int, upto: int | None = None) -> Answers:
+    """Returns the answers of a run so far; ``upto``: those up to a number, for a reader who has seen them."""
+    made = Answers()
+    while len(found := records.answers_after(sequence, made.last, MOST_ANSWERS)):
+        seen = [one for one in found if upto is None or one[0] <= upto]
+        made.add(seen)
+        if len(seen) < len(found) or len(found) < MOST_ANSWERS:
+            break
+    return made
+
+
+def status_of(run: Run, asked: AskedRun, answers: Answers, now: datetime) -> Status:
+    """Says how far a run is at ``now``."""
+    trouble = f"{asked.trouble}." if asked.trouble else ""
+    match run.state.value:
+        case "queued":
+            sentence = "Waiting for a worker."
+        case "running":
+            waited = 0.0 if asked.calling_at is None else (now - asked.calling_at).total_seconds()
+            sentence = f"{plural(asked.done, 'answer')} of {asked.asked:,}."
+            if asked.calling_at is None:
+                sentence = "Reading the repository and planning."
+            elif waited >= PATIENCE_S and asked.done < asked.asked:
+                sentence += f" Waiting for the provider for {int(waited)} s."
+        case "done":
+            sentence = f"Done: {plural(asked.done, 'answer')}."
+        case "cancelled":
+            sentence = f"Cancelled after {plural(asked.done, 'answer')}. Finished answers are kept and not paid again."
+        case _:
+            sentence = "It could not be completed. The operator's log says why."
+    return Status(run, asked, sentence, trouble, answers.means)
+
+
+def ordered(cases: Iterable[LiveCase]) -> list[LiveCase]:
+    """Returns the cases with those first that got worse, then those that got better."""
+    ranks = {"regressed": 0, "improved": 1}
+    return sorted(cases, key=lambda one: (ranks.get(one.result, 2), one.position))
+
+
+def beside(answers: Answers, other: Answers) -> None:
+    """Puts the answers of another variant beside those of the same cases."""
+    by_case = {one.case: one.answers.get(Arm.CANDIDATE) for one in other.cases.values()}
+    for one in answers.cases.values():
+        one.other = by_case.get(one.case)
+
+
+@dataclass(frozen=True)
+class GateSays:
+    """What the check of a pull request with this draft would show."""
+
+    card: LineageCard | None
+    page: RunPage
+    address: str
+
+
+def gate_says(records: Records, run: Run) -> GateSays | None:
+    """Returns the verdict of a run; ``None`` until there is one."""
+    page = records.run_page(run.repository_id, run.sequence)
+    if page is None or page.verdict is None:
+        return None
+    cards = page.overview.lineages if page.overview else ()
+    return GateSays(cards[0] if cards else None, page, addresses.run(run.repository_id, run.sequence))
