@@ -62,11 +62,11 @@ def compared(baseline: WatchedAnswers, today: WatchedAnswers, since: date | None
     smallest = _smallest(before, now)
     days = f"the stored answers of {baseline.day.isoformat()}"
     if told:
-        why = f"{today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
+        why = f"model {today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
         return _reading(Level.ALERT, today, why, since=since or today.day, smallest=smallest, decision=worse)
     count = len(before.cases)
     seen = f"With {count} cases, one run can show changes of {points(smallest)} points or more"
-    why = f"{today.record.model} scores as in {days}. {seen}.{_builds(baseline, today)}"
+    why = f"model {today.record.model} scores as in {days}. {seen}.{_builds(baseline, today)}"
     return _reading(Level.OK, today, why, smallest=smallest, decision=worse)
 
 
