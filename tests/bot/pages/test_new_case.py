@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import text
 
+from bot.store.production_values import LineageSettings
 from schemas.production import ContentMessage, SpanContent, SpanFacts
 from tests.bot.pages.site import FROM_US, WRITING
 from tests.bot.pages.stage import NOW
@@ -125,6 +126,17 @@ def test_a_trace_fills_in_the_form_and_stays_in_its_repository(web, staged, form
     assert "Your pull request is open" in answer.text
     masked = "Ring me: +1 202 555 0100. Why was nothing <b>refunded</b>?"
     assert last_case(web, added(web)[1]) == (masked, "refunds", "edge", "production")
+
+
+def test_each_call_of_the_production_page_leads_to_the_form_where_content_is_kept(web, staged, form):
+    page = form.replace("new-case", "production")
+    facts, _ = span("d" * 32, None)
+    staged.write_spans(11, [facts[0].model_copy(update={"lineage": web.name})])
+    link = f'href="{form}?trace={"d" * 32}"'
+    ada = web.signed_in("ada")
+    assert link not in ada.get(page).text
+    staged.keep_lineage_settings(11, [LineageSettings(lineage=web.name, content_share=0.5)], NOW)
+    assert link in ada.get(page).text
 
 
 @pytest.mark.parametrize(
