@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from bot.pages.views.playground_form import edit_of, estimate_of, fields, from_v
 from bot.pages.views.playground_live import answers_of, beside, gate_says, ordered, status_of
 from bot.pages.views.spending import asking, check_caps
 from bot.store.values import ExperimentRequest
+from engine.improve.asking import LONGEST as LONGEST_SENTENCE
 from engine.playground.draft import DraftEdit, Pick
 from engine.prompt_edits import NotEditableError
 from schemas.errors import BudgetExceeded, ConfigError, SourceError, UsageError
@@ -136,7 +138,15 @@ def playground(context: Context) -> Page | Redirect | None:
             hint = getattr(error, "hint", "")
             wrong = f"{getattr(error, 'what', error)}{f' ({hint})' if hint else ''}."
             bench = _as_typed(context, bench)
-    values = {"refusal": "", "wrong": wrong, "back": here, "address": f"{here}/playground"} | _values(context, bench)
+    token = secrets.token_urlsafe(16)
+    values = {
+        "refusal": "",
+        "wrong": wrong,
+        "back": here,
+        "request": token,
+        "longest": LONGEST_SENTENCE,
+        "address": f"{here}/playground",
+    } | _values(context, bench)
     follows = bool(values.pop("follows"))
     return Page("playground", title, values, crumbs, refresh_s=FOLLOW_S if follows else None, scripted=True)
 
