@@ -111,7 +111,7 @@ def _refusal(name: str) -> UsageError:
     return UsageError(
         f"the event “{name}” is not about a pull request",
         where="on",
-        hint="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
+        hint="use pull_request, pull_request_review, merge_group, push, workflow_dispatch or schedule",
     )
 
 

@@ -41,7 +41,7 @@ class LivePipeline:
         from adapters.scorer.client import IsolatedScorers
 
         scorers = IsolatedScorers.of(self.variables)  # the plan keeps it for the run
-        with closing(_renderer()) as renderer:
+        with closing(new_renderer()) as renderer:
             prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices(), scorers))
         changes = changed_paths(self.tree, pull_request, prepared.detection.merge)
         return ActionPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
@@ -68,7 +68,7 @@ class ActionPreparation(PreparedRun):
         caller = Caller()
         access = Access(lambda model: caller.provider(model, self.pipeline.variables), clock)
         try:
-            with closing(_renderer()) as renderer:
+            with closing(new_renderer()) as renderer:
                 found = await self.run(
                     access=access, store=store, clock=clock, report=_now_and_then(report, clock), renderer=renderer
                 )
@@ -86,7 +86,8 @@ class ActionPreparation(PreparedRun):
         return with_trends(found.scorecard, earlier, number)
 
 
-def _renderer() -> SandboxedRenderer:
+def new_renderer() -> SandboxedRenderer:
+    """Returns a sandbox for templates."""
     from adapters.sandbox import SandboxedRenderer
     from engine.readers.dialects import fill_in
 

@@ -48,6 +48,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
 def _run(environment: Environment, variables: Mapping[str, str], runner: Runner) -> int:
     from action.job import Job
     from action.pipeline import LivePipeline
+    from action.watch import SCHEDULE, Watch
     from adapters.git.remote import RemoteRepository
     from adapters.github.host import GitHubHost
 
@@ -67,6 +68,8 @@ def _run(environment: Environment, variables: Mapping[str, str], runner: Runner)
             proxy=environment.proxy,
             ca_bundle=environment.ca_bundle,
         )
+        if environment.event_name == SCHEDULE:
+            return Watch(environment, runner, host, tree, variables).run()
         pipeline = LivePipeline(tree, environment.store, variables)
         return Job(environment, runner, host, tree, pipeline, reports).run()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from schemas.config import ModelConfig
@@ -42,27 +43,10 @@ class GenaiPrices:
         return _with_cache_writes(found, model) if found else _unknown(model)
 
     def _looked_up(self, model: ModelConfig) -> Price | None:
-        from genai_prices.data_snapshot import get_snapshot
-
         # A compatible server of another company may use the same model names at other prices.
         by_url = None if model.spec.recorded else model.base_url
         by_name = model.spec.price_table if by_url is None else None
-        try:
-            _, found = get_snapshot().find_provider_model(model.model, None, by_name, by_url)
-        except LookupError:
-            return None
-        table = found.get_prices(self._at or datetime.now(UTC))
-        # A price for parts that we can't count would make every bill too low.
-        if any(getattr(table, key) is not None for key in UNCOUNTED) or None in (table.input_mtok, table.output_mtok):
-            return None
-        price = _tokens(table, 0) | {
-            "input_audio": _at(table.input_audio_mtok, 0),
-            "output_audio": _at(table.output_audio_mtok, 0),
-            "per_1000_searches": _at(table.web_searches_kcount, 0),
-            "per_1000_calls": _at(table.requests_kcount, 0),
-            "tiers": [{"above": above} | _tokens(table, above + 1) for above in _starts(table)],
-        }
-        return Price.model_validate(price)
+        return _in_table(model.model, by_name, by_url, self._at or datetime.now(UTC))
 
 
 def _is_below(configured: Price, listed: Price) -> bool:
@@ -125,3 +109,33 @@ def _unknown(model: ModelConfig) -> Price:
         where="promptverdict.yaml, models",
         hint="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
     )
+
+
+@lru_cache(maxsize=1_000)
+def listed_price(provider: str | None, model: str) -> Price | None:
+    """Returns today's price of a model in the public table, as a trace names both; ``None`` if it isn't known."""
+    # Some instrumentations name an API ("openai.chat") or a cloud instead of a provider of the table.
+    names = (provider.partition(".")[0], None) if provider else (None,)
+    found = (_in_table(model, name, None, datetime.now(UTC)) for name in names)
+    return next((price for price in found if price is not None), None)
+
+
+def _in_table(model: str, provider: str | None, url: str | None, at: datetime) -> Price | None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, provider, url)
+    except LookupError:
+        return None
+    table = found.get_prices(at)
+    # A price for parts that we can't count would make every bill too low.
+    if any(getattr(table, key) is not None for key in UNCOUNTED) or None in (table.input_mtok, table.output_mtok):
+        return None
+    price = _tokens(table, 0) | {
+        "input_audio": _at(table.input_audio_mtok, 0),
+        "output_audio": _at(table.output_audio_mtok, 0),
+        "per_1000_searches": _at(table.web_searches_kcount, 0),
+        "per_1000_calls": _at(table.requests_kcount, 0),
+        "tiers": [{"above": above} | _tokens(table, above + 1) for above in _starts(table)],
+    }
+    return Price.model_validate(price)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from adapters.git.repository import GitRepository
+from adapters.git.clone import Clone
 from engine.detection.detect import detect
 from schemas.detection import Detection
 from schemas.pullrequests import PullRequest, Trust
@@ -61,7 +61,7 @@ def many_lineages(folder: Path) -> Repository:
 
 def detected(repository: Repository, branch: str) -> Detection:
     """Detects the change, from opening the repository to the result."""
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     base, head = tree.resolve("main"), tree.resolve(branch)
     pull_request = PullRequest(base_ref="main", base_sha=base, head_ref=branch, head_sha=head, trust=Trust.OPERATOR)
     return detect(tree, pull_request, tree.merge(base, head))

@@ -67,6 +67,25 @@ def worker() -> None:
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the database's tables to this version, and stop.
+
+    For deployments that migrate in a job of their own. Otherwise every process does it when it starts.
+    """
+    from bot.settings import read_settings
+
+    read = read_settings(os.environ)
+    from bot.store.records import Records
+
+    records = Records(read.database_url)
+    try:
+        records.migrate()
+    finally:
+        records.close()
+    sys.stdout.write("The database has the tables of this version.\n")
+
+
+@app.command()
 def setup(
     *,
     webhook_url: Annotated[
@@ -97,6 +116,10 @@ def setup(
         bool,
         typer.Option("--deployments", help="Show moves of tags as deployments: the App asks for deployments: write."),
     ] = False,
+    issues: Annotated[
+        bool,
+        typer.Option("--issues", help="Open an issue for each alert about production: the App asks for issues: write."),
+    ] = False,
 ) -> None:
     """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
@@ -116,6 +139,7 @@ def setup(
             port=port,
             opens_pull_requests=pull_requests,
             deploys=deployments,
+            opens_issues=issues,
             proxy=os.environ.get(PROXY) or None,
             ca_bundle=os.environ.get(CA_BUNDLE) or None,
         ),

@@ -127,11 +127,12 @@ class Service:
             webhook=self._web,
         )
         if self._web:
-            from bot.site import add_hub, add_pages, hub_of
+            from bot.site import add_hub, add_intake, add_pages, services_of
 
-            hub = hub_of(records, self._settings, SystemClock())
+            hub, suggesting = services_of(records, self._settings, SystemClock())
             add_hub(app, records, self._settings, SystemClock(), hub)
-            add_pages(app, records, self._settings, SystemClock(), hub)
+            add_intake(app, records, self._settings, SystemClock(), metrics)
+            add_pages(app, records, self._settings, SystemClock(), hub, suggesting=suggesting)
         listener = Listener(app, self._listening)
         try:
             async with asyncio.TaskGroup() as parts:

@@ -66,6 +66,7 @@ class Settings(Value):
     caps: Caps
     keep_deliveries_days: int
     keep_texts_days: int
+    keep_spans_days: int
     proxy: str | None = Field(repr=False)
     ca_bundle: str | None
     recordings: str | None
@@ -75,6 +76,8 @@ class Settings(Value):
     """The provider keys by their variables."""
     origins: dict[str, str]
     """The one address that each key may be sent to."""
+    alert_urls: tuple[SecretStr, ...] = ()
+    """Channels for alerts beside issues."""
     site: SiteSettings | None = None
     """``None``: no pages."""
     unknown: tuple[str, ...]
@@ -83,7 +86,7 @@ class Settings(Value):
     @property
     def secrets(self) -> tuple[str, ...]:
         """All values that must never be shown."""
-        hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
+        hidden = [self.private_key, *self.webhook_secrets, *self.keys.values(), *self.alert_urls]
         hidden += [self.site.client_secret] if self.site else []
         # Passwords in addresses are secrets too, as written and decoded.
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
@@ -102,7 +105,11 @@ class Settings(Value):
         """The retention periods of records."""
         from bot.store.retention import Retention
 
-        return Retention(deliveries_days=self.keep_deliveries_days, texts_days=self.keep_texts_days)
+        return Retention(
+            deliveries_days=self.keep_deliveries_days,
+            texts_days=self.keep_texts_days,
+            spans_days=self.keep_spans_days,
+        )
 
     def variables_for(self, model: ModelConfig) -> dict[str, str]:
         """Returns the variables that ``provider_for`` may read for ``model``, which a repository's configuration
@@ -171,12 +178,14 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         ),
         keep_deliveries_days=read.number(variables, names.KEEP_DELIVERIES, 30, 7, 36_500),
         keep_texts_days=read.number(variables, names.KEEP_TEXTS, 365, 30, 36_500),
+        keep_spans_days=read.number(variables, names.KEEP_SPANS, 30, 1, 400),
         proxy=read.parsable_url(read.secret_of(variables, names.PROXY_URL.name), names.PROXY_URL),
         ca_bundle=read.text_of(variables, names.CERTIFICATES),
         recordings=read.text_of(variables, names.RECORDED),
         keys=keys,
         origins=origins,
         trust_scorers=read.text_of(variables, names.TRUST_SCORERS) == "1",
+        alert_urls=tuple(map(SecretStr, (read.secret_of(variables, names.ALERT_URLS.name) or "").split())),
         site=_site(variables),
         unknown=read.unknown_variables(variables),
     )

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.settings import LocalSettings, Settings
     from bot.store.records import Records
+    from bot.telemetry.metrics import Metrics
     from schemas.ports import Clock
 
 
-def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService) -> None:
+def add_pages(
+    app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService, *, suggesting: Suggesting
+) -> None:
     """Adds the pages, if the operator configured them."""
     if settings.site is None:
         return
@@ -46,18 +50,20 @@ def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock, 
         ca_bundle=settings.ca_bundle,
     )
     access = GitHubAccess(records, github, clock, site.public_url)
-    pages = Pages(records, access, facts_of(settings), clock, hub, branch=hub.branch)
+    pages = Pages(records, access, facts_of(settings), clock, hub, suggesting=suggesting, branch=hub.branch)
     pages.add_to(app)
     SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
 
 
-def hub_of(records: Records, settings: Settings, clock: Clock) -> HubService:
-    """Returns what moves tags."""
+def services_of(records: Records, settings: Settings, clock: Clock) -> tuple[HubService, Suggesting]:
+    """Returns what moves tags, and what takes requests for suggested edits."""
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.runs.default_branch import DefaultBranch
     from bot.worker import app_and_sources
 
-    return HubService(records, DefaultBranch(*app_and_sources(settings)), clock)
+    branch = DefaultBranch(*app_and_sources(settings))
+    return HubService(records, branch, clock), Suggesting(records, branch, clock, settings.caps.run)
 
 
 def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService) -> None:
@@ -77,6 +83,14 @@ def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hu
     HubManaging(records, hub, person, clock).add_to(app)
 
 
+def add_intake(app: FastAPI, records: Records, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    """Adds the routes to which applications send what happens in production."""
+    from adapters.prices import listed_price
+    from bot.production.intake import Intake
+
+    Intake(records, clock, metrics, listed_price, keep_days=settings.keep_spans_days).add_to(app)
+
+
 def facts_of(settings: Settings) -> Facts:
     """Returns what pages show of the operator's settings. No secret is among them."""
     caps = settings.caps
@@ -86,6 +100,11 @@ def facts_of(settings: Settings) -> Facts:
         ("Cap of a person and day, for runs on pages", usd(caps.person), _source(names.PERSON_USD, caps.person)),
         ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
         ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
+        (
+            "Single calls in production are kept for",
+            f"{settings.keep_spans_days} days",
+            _source(names.KEEP_SPANS, settings.keep_spans_days),
+        ),
         ("Pull requests measured at once", str(settings.concurrency), _source(names.RUNS, settings.concurrency)),
     )
     return Facts(

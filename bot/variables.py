@@ -63,6 +63,9 @@ PERSON_USD = Variable(f"{PREFIX}MAX_USD_PER_PERSON", "What one person's runs on 
 DAY_USD = Variable(f"{PREFIX}MAX_USD_PER_DAY", "What all runs of this bot may cost in a day (UTC)", "`500`")
 KEEP_DELIVERIES = Variable(f"{PREFIX}KEEP_DELIVERIES_DAYS", "Days that the ids of handled webhooks are kept", "`30`")
 KEEP_TEXTS = Variable(f"{PREFIX}KEEP_TEXTS_DAYS", "Days that prompts, answers and scorecards are kept", "`365`")
+KEEP_SPANS = Variable(
+    f"{PREFIX}KEEP_SPANS_DAYS", "Days that single calls in production are kept. Their hourly figures stay", "`30`"
+)
 KEY_ORIGINS = Variable(
     f"{PREFIX}KEY_ORIGINS",
     "Keys for other model servers, each bound to one `base_url`: `HOUSE_LLM_KEY=https://llm.example/v1 …`",
@@ -80,9 +83,16 @@ TRUST_SCORERS = Variable(
     TRUST, "`1`: run own scorers of repositories without isolation, if this system has none", "an error"
 )
 
+ALERT_URLS = Variable(
+    f"{PREFIX}ALERT_URLS",
+    "Where [alerts](production.md#alerts) go beside issues: addresses of the library apprise, separated by blanks",
+    "none", secret=True,
+)  # fmt: skip
+
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, DATABASE_URL, STORE,
     DATA, HOST, PORT, API_URL, SERVER_URL, SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, PERSON_USD, DAY_USD,
-    KEEP_DELIVERIES, KEEP_TEXTS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
+    KEEP_DELIVERIES, KEEP_TEXTS, KEEP_SPANS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED,
+    TRUST_SCORERS, ALERT_URLS,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.alerts.evaluation import DriftEvaluation
+from bot.alerts.publisher import AlertPublisher
+from bot.alerts.watch_steps import WatchSteps
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
@@ -16,8 +19,11 @@ from bot.hub.followed_file import FollowedFile
 from bot.hub.github_copy import GitHubCopy
 from bot.hub.hub_service import HubService
 from bot.hub.promotion_steps import PromotionSteps
+from bot.improve.suggesting import Suggesting
+from bot.improve.suggestion_steps import SuggestionSteps
 from bot.operations.sweep import Sweep
 from bot.pages import addresses
+from bot.production.default_settings import DefaultSettings
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
 from bot.runs.default_branch import DefaultBranch
@@ -34,17 +40,23 @@ from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
+    from adapters.github.conditional import Answered
+    from bot.alerts.publisher import Channels
     from bot.runs.evaluation import Evaluation
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
-    from bot.store.values import Run
+    from bot.store.suggest_values import Suggestion
+    from bot.store.values import RepositoryRef, Run
     from bot.telemetry.metrics import Metrics
     from bot.webhooks.intents import CommandPosted
+    from schemas.host import Sha
     from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, SourceCache, Clock], Evaluation]
 
+SETTINGS_AGE = timedelta(hours=1)
+"""How old the settings of production may be where pushes were missed."""
 SOURCES = "sources"
 """The folder of cached repositories, in the data folder."""
 
@@ -85,7 +97,14 @@ class Worker:
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
         self._copy = GitHubCopy(records, app, branch, clock)
+        self._suggesting = Suggesting(records, branch, clock, settings.caps.run)
+        self._suggestions = SuggestionSteps(
+            self._records, evaluation, branch, app, clock=clock, page_of=self._suggestion_page
+        )
+        self._drift = DriftEvaluation(records, settings.slot)
+        self._alerts = AlertPublisher(records, app, _channels(settings), self._alerts_page)
         self._promotions = PromotionSteps(records, evaluation, branch, app, clock=clock, page_of=self._page_of)
+        self._watches = WatchSteps(records, evaluation, branch, clock)
         execution = Execution(
             records,
             evaluation,
@@ -103,6 +122,8 @@ class Worker:
                 RunKind.EXPERIMENT: execution,
                 RunKind.PLAYGROUND: execution,
                 RunKind.PROMOTION: self._promotions,
+                RunKind.SUGGESTION: self._suggestions,
+                RunKind.WATCH: self._watches,
             },
         )
         self.run_queue = RunQueue(
@@ -112,13 +133,14 @@ class Worker:
             records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
         )
         coverage = Coverage(records, app, self.run_queue, clock)
-        followed = FollowedFile(records, self._hub, branch, app)
+        self._followed = FollowedFile(records, self._hub, branch, app)
+        self._production = DefaultSettings(records, branch, app, clock)
         handler = IntentHandler(
             records,
             self.reconciler,
             coverage,
             handle_command=self._answer,
-            follow_tags=followed.follow,
+            on_default=self._on_default,
             clock=clock,
         )
         self.delivery_processor = DeliveryProcessor(
@@ -134,7 +156,9 @@ class Worker:
             clock=clock,
             give_up=steps.give_up,
             keep_house=self._keep_house,
+            keep_copies=self._keep_copies,
             move_tags=self._move_tags,
+            watch_production=self._watch_production,
             metrics=metrics,
             health=self._health,
         )
@@ -165,6 +189,10 @@ class Worker:
         site = self._settings.site
         return None if site is None else site.public_url + addresses.run(run.repository_id, run.sequence)
 
+    def _suggestion_page(self, suggestion: Suggestion) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.suggestion(suggestion.repository_id, suggestion.id)
+
     async def _on_superseded(self, run: Run, why: str) -> None:
         await self.reconciler.superseded(run, why)
 
@@ -173,19 +201,49 @@ class Worker:
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         read = partial(self._sources.read, repo)
         records, now = self._records.blocking, self._clock.utc
-        context = CommandContext(records, host, self.reconciler, read, now, self._hub, self._rate_limit, self._page_of)
+        context = CommandContext(
+            records, host, self.reconciler, read, now, self._hub, self._suggesting, self._rate_limit, self._page_of
+        )
         return await answer(command, context)
+
+    def _on_default(self, repo: RepositoryRef, branch: str, pushed: Sha) -> None:
+        self._followed.follow(repo, branch, pushed)
+        self._production.pushed(repo, branch, pushed)
 
     async def _move_tags(self) -> None:
         await self._promotions.start(self.run_queue)
+        await self._suggestions.start(self.run_queue)
         await self._copy.report()
+
+    async def _watch_production(self) -> None:
+        now = self._clock.utc()
+        # One worker at a time reads, starts and tells.
+        if await self._drift.evaluate(now):
+            await self._watches.start(self.run_queue, now)
+            await self._alerts.publish()
+
+    def _alerts_page(self, repository_id: int) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.alerts(repository_id)
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.operations.housekeeping import keep_house
 
         await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+        await asyncio.to_thread(self._production.refresh, at - SETTINGS_AGE)
+
+    async def _keep_copies(self) -> None:
         covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
+
+
+def _channels(settings: Settings) -> Channels | None:
+    """Returns where alerts go beside issues. Raises UsageError for an address that no channel has."""
+    if not settings.alert_urls:
+        return None
+    from adapters.notices import Notices
+
+    return Notices([url.get_secret_value() for url in settings.alert_urls])
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:
@@ -208,14 +266,16 @@ def assemble(
     """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
 
-    app, sources = app_and_sources(settings, sleep)
+    app, sources = app_and_sources(settings, sleep, metrics.github_answered)
     clock = clock or SystemClock()
     made = evaluation(settings, records, sources, clock)
     return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
 
 
-def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> tuple[GitHubApp, SourceCache]:
-    """Returns the App and its copies of repositories."""
+def app_and_sources(
+    settings: Settings, sleep: Callable[[float], None] = time.sleep, answered: Answered | None = None
+) -> tuple[GitHubApp, SourceCache]:
+    """Returns the App, which tells ``answered`` of GitHub's answers, and its copies of repositories."""
     from adapters.github.app import GitHubApp
     from bot.runs.source_cache import SourceCache
 
@@ -226,6 +286,7 @@ def app_and_sources(settings: Settings, sleep: Callable[[float], None] = time.sl
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
         sleep=sleep,
+        answered=answered,
     )
     sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle

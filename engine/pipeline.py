@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -164,6 +164,7 @@ async def measure(
     from engine.planning.earlier_runs import history_of
     from engine.records.record import designed
     from engine.records.replay import design_of
+    from engine.runner.outcome_log import opened
     from engine.runner.run import run
 
     started = clock.monotonic()
@@ -209,11 +210,12 @@ async def measure(
         on_outcome=on_outcome
         and (lambda one, outcome: on_outcome(one.lineage, one.name, one.cases[outcome.cell.case], outcome)),
     )
-    for record, (_, graded), result in zip(records, planned, results, strict=True):
-        _report(record, graded.plan, result.outcomes, on_record, on_texts)
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []
-    for (entry, graded), result in zip(planned, results, strict=True):
+    for record, (entry, graded), packed in zip(records, planned, results, strict=True):
+        # One experiment at a time, so that the answers of all are never in memory as objects.
+        result = replace(packed, outcomes=opened(packed.outcomes))
+        _report(record, graded.plan, result.outcomes, on_record, on_texts)
         seen = graded
         # Probes can only raise doubts, which change nothing about a block or an error.
         if result.decision is not None and result.decision.status not in DECIDED:

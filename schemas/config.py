@@ -137,6 +137,15 @@ class Explain(Value):
     switches it off."""
 
 
+class Suggest(Value):
+    """Suggested edits by the bot (``/verdict suggest``)."""
+
+    budget_usd: Usd = Decimal(0)
+    """The most that one may cost. 0 switches them off."""
+    model: str | None = None
+    """The model that edits, a name under ``models``. By default, the lineage's judge."""
+
+
 class Mode(StrEnum):
     """Whether the check blocks or only informs."""
 
@@ -199,6 +208,15 @@ class ScorerConfig(Value):
     """What it returns: a ``metric`` from 0 to 1, or a ``check``."""
 
 
+class ProductionConfig(Value):
+    """What the bot keeps of this prompt's calls in production. Figures are always kept, content is not."""
+
+    content: float = Field(default=0.0, ge=0, le=1)
+    """The share of traces whose inputs and outputs are kept, from 0 (none) to 1 (all). They may be personal data."""
+    content_days: int = Field(default=14, ge=1, le=365)
+    """Days until kept content is deleted."""
+
+
 class LineageConfig(Value):
     """One lineage: a prompt, its tests and how it is judged. Paths are relative to the configuration's folder."""
 
@@ -256,6 +274,8 @@ class LineageConfig(Value):
     """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+    production: ProductionConfig | None = None
+    """What the bot keeps of its calls in production."""
 
     @property
     def pairwise(self) -> bool:
@@ -310,6 +330,8 @@ class Config(Value):
     """The most that a pull request may cost."""
     explain: Explain = Explain()
     """Finding the part of a change that breaks cases."""
+    suggest: Suggest = Suggest()
+    """Suggested edits by the bot."""
     gate: GateConfig = GateConfig()
     """How strict the gate is. Lineages may override it."""
     mode: Mode = Mode.ENFORCE

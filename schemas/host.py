@@ -129,6 +129,17 @@ class Comment(Value):
     url: str
 
 
+class HostedIssue(Value):
+    """An issue as GitHub shows it."""
+
+    number: int
+    is_open: bool
+    body: str
+    url: str
+    closed_by: str = ""
+    """Login; empty if it is open, or if GitHub doesn't say."""
+
+
 class Artifact(Value):
     """Files uploaded by a workflow run."""
 

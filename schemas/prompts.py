@@ -266,3 +266,10 @@ class Request(Value):
         # What is absent is left out, so that stored answers from before the field existed keep their keys.
         absent = {name for name in ("api", "steps") if not getattr(self, name)}
         return digest_of(self.model_dump(mode="json", exclude=absent))
+
+    def sending(self, messages: tuple[Message, ...], digest: str | None = None) -> Request:
+        """Returns this request with other messages. ``digest``: that of the result, if it is known."""
+        made = self.model_copy(update={"messages": messages})
+        if digest is not None:
+            made.__dict__["digest"] = digest
+        return made

@@ -61,6 +61,8 @@ class TestCase(Value):
     slices: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     source: Source | None = None
+    verified: bool = True
+    """``false``: a model proposed the expectation, and no person has confirmed it. The case is not measured."""
     protected: bool = False
     cluster: str | None = None
     """Cases of one cluster may depend on each other. The statistics treat them as one draw."""
@@ -96,6 +98,8 @@ class TestCase(Value):
         for name in ("threshold", "same_as"):
             if written.get(name) is None:
                 written.pop(name, None)
+        if written.get("verified"):
+            written.pop("verified")
         return written
 
     @property
@@ -137,6 +141,8 @@ class TestSet(Value):
     files: tuple[str, ...] = ()
     """Of several files: all that were read."""
     cases: tuple[TestCase, ...]
+    unverified: tuple[TestCase, ...] = ()
+    """Cases that no person has confirmed. They are not among ``cases`` once the whole test set is read."""
     mapping: dict[str, tuple[str, ...]] = {}
     """By the key of a case: the files' own names for it. Empty if they use ours."""
     unread: dict[str, dict[str, JsonValue]] = {}

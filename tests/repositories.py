@@ -89,7 +89,7 @@ class Repository:
         date = f"{WHO} {BORN + 60 * self.commits} +0000"
         ref = f"refs/heads/{branch}"
         lines = [f"commit {ref}", "mark :1", f"author {date}", f"committer {date}"]
-        stream = "\n".join(lines).encode() + b"\n" + data(message.encode())
+        stream = bytearray("\n".join(lines).encode() + b"\n" + data(message.encode()))
         parent = parent or (None if orphan else self.git("rev-parse", "--verify", "--quiet", ref, check=False)) or None
         if parent:
             stream += f"from {parent}\n".encode()
@@ -99,7 +99,7 @@ class Repository:
             stream += change(path, content)
         stream += b"\nget-mark :1\ndone\n"
         self.commits += 1
-        return self.git("fast-import", "--quiet", "--force", "--done", stdin=stream)
+        return self.git("fast-import", "--quiet", "--force", "--done", stdin=bytes(stream))
 
     def checkout(self, ref: str) -> None:
         """Fills the worktree and the index."""

@@ -37,15 +37,18 @@ PURE_USES = {
 
 
 BOT_ROOMS = {
+    "alerts": {"hub", "runs", "store", "telemetry"},
     "telemetry": set(),
     "store": {"blocking"},
     "webhooks": {"store", "telemetry", "settings"},
     "approvals": {"store"},
     "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
-    "commands": {"approvals", "blocking", "hub", "store", "webhooks"},
+    "commands": {"approvals", "blocking", "hub", "improve", "store", "webhooks"},
     "hub": {"runs", "store", "telemetry"},
+    "improve": {"runs", "store", "telemetry"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
-    "pages": {"commands", "hub", "runs", "store", "telemetry"},
+    "pages": {"commands", "hub", "improve", "runs", "store", "telemetry"},
+    "production": {"hub", "runs", "store", "telemetry", "webhooks"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }
 """Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from action.cli.declarations import judging, measuring, promoting, reading, serving, slicing, starting, storing
+from action.cli.declarations import (
+    casing,
+    judging,
+    measuring,
+    promoting,
+    proposing,
+    reading,
+    serving,
+    slicing,
+    starting,
+    storing,
+)
 from action.cli.declarations.root import app
 
-__all__ = ["app", "judging", "measuring", "promoting", "reading", "serving", "slicing", "starting", "storing"]
+__all__ = [
+    "app",
+    "casing",
+    "judging",
+    "measuring",
+    "promoting",
+    "proposing",
+    "reading",
+    "serving",
+    "slicing",
+    "starting",
+    "storing",
+]

@@ -7,33 +7,26 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from action.cli.check import prices, renderer, scorers
 from action.cli.local import default_store, open_repository
 from action.cli.progress import ProgressReport
+from action.cli.prompt_versions import planned_versions, prompt_versions
 from action.cli.streams import put
 from action.exits import Exit
 from schemas.errors import UsageError
-from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from action.cli.prompt_versions import PlannedVersion
     from adapters.call_process.process import CallingProcess
-    from adapters.git.clone import Clone
     from engine.commands.backtest import Backtest, Step, Version
-    from engine.pipeline import World
     from engine.planning.prepared import Prepared
     from engine.runner.access import Access
-    from schemas.detection import LineageChange
     from schemas.scorecard import Scorecard
-    from schemas.trees import Revision
-
-READ = 5
-"""Commits of the prompt's files that are read for each version that is wanted."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +61,12 @@ def backtest(options: BacktestOptions, calling: CallingProcess | None = None) ->
         from engine.runner.access import Access
 
         world = World(repository, sandbox, prices(), scorers())
-        versions = _versions(repository, tip, options)
+        versions = prompt_versions(repository, tip, options.lineage, options.last)
+        if len(versions) < 2:
+            raise UsageError(f"{options.lineage} has no earlier version", hint="backtest replays changes of its prompt")
         sys.stderr.write(f"planning {len(versions) - 1} changes of {options.lineage} on {branch}\n")
         sys.stderr.flush()
-        planned = _planned(versions, world, options.lineage)
+        planned = planned_versions(versions, world, options.lineage)
         changes = [each.change for each in planned if each.change is not None]
         if options.dry_run:
             put(_cost_line(changes, options) + "\n")
@@ -82,72 +77,6 @@ def backtest(options: BacktestOptions, calling: CallingProcess | None = None) ->
         found = run_async(_judged(planned, branch, options, access))
     _print(found, options.format)
     return Exit.PASS if found.unfinished is None and all(map(_is_judged, found.steps)) else Exit.ERROR
-
-
-def _versions(repository: Clone, tip: str, options: BacktestOptions) -> list[tuple[Revision, str]]:
-    """Returns the versions and a commit of today's tree with each, the oldest first.
-
-    Raises UsageError if the prompt has no earlier version.
-    """
-    lineage = _lineage(repository, tip, options.lineage)
-    if lineage.candidate is None:
-        why = lineage.unreadable or "it doesn't exist"
-        raise UsageError(f"the prompt of {options.lineage} can't be read: {why}", hint="fix it first")
-    prompt = lineage.candidate
-    places = [origin.path for origin in prompt.origins] or [prompt.path]
-    paths = tuple(file for place in dict.fromkeys((*places, *prompt.partials)) for file in repository.files(tip, place))
-    versions: list[tuple[Revision, str]] = []
-    parent: str | None = None
-    known: object = None
-    # A file of code changes more often than the one constant in it, so more commits are read than versions wanted.
-    for revision in reversed(repository.history(tip, paths, READ * (options.last + 1))):
-        commit = repository.with_files(tip, revision, paths, parent)
-        version = _lineage(repository, commit, options.lineage)
-        seen = version.candidate.digest if version.candidate else version.unreadable
-        # Before its first version, and while it was deleted, there was no prompt to judge.
-        if seen is not None and seen != known:
-            versions.append((revision, commit))
-            parent, known = commit, seen
-    # One version more than changes: the first is what the oldest change is compared with.
-    versions = versions[-options.last - 1 :]
-    if len(versions) < 2:
-        raise UsageError(f"{options.lineage} has no earlier version", hint="backtest replays changes of its prompt")
-    return versions
-
-
-def _lineage(repository: Clone, commit: str, name: str) -> LineageChange:
-    """Reads the lineage in one commit."""
-    from engine.pipeline import look
-
-    alone = PullRequest(base_ref="", base_sha=commit, head_ref="", head_sha=commit, trust=Trust.OPERATOR)
-    return next(one for one in look(repository, alone, only=(name,), alone=True).lineages if one.name == name)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """One version, to be scored alone and as a change of the one before."""
-
-    revision: Revision
-    alone: Prepared
-    change: Prepared | None
-    """``None`` for the oldest version."""
-
-
-def _planned(versions: Sequence[tuple[Revision, str]], world: World, lineage: str) -> list[_Planned]:
-    """Plans every version; spends nothing."""
-    from engine.pipeline import prepare
-
-    def prepared(before: tuple[Revision, str], after: tuple[Revision, str], *, alone: bool) -> Prepared:
-        (old, base), (new, head) = before, after
-        names = {"base_ref": old.sha[:7], "head_ref": new.sha[:7]}
-        pull_request = PullRequest(**names, base_sha=base, head_sha=head, trust=Trust.OPERATOR)
-        return prepare(pull_request, world, only=(lineage,), alone=alone)
-
-    changes = [None, *(prepared(*pair, alone=False) for pair in pairwise(versions))]
-    return [
-        _Planned(version[0], prepared(version, version, alone=True), change)
-        for version, change in zip(versions, changes, strict=True)
-    ]
 
 
 def _cost_line(prepared: Sequence[Prepared], options: BacktestOptions) -> str:
@@ -174,7 +103,7 @@ def _agreed(prepared: Sequence[Prepared], options: BacktestOptions) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-async def _judged(planned: Sequence[_Planned], branch: str, options: BacktestOptions, access: Access) -> Backtest:
+async def _judged(planned: Sequence[PlannedVersion], branch: str, options: BacktestOptions, access: Access) -> Backtest:
     from adapters.clock import SystemClock
     from adapters.store import open_store
     from engine.commands.backtest import Backtest, ended_by_budget, steps_of, versions_of

@@ -132,20 +132,21 @@ def pull_commit(options: HubOptions, repo: Path, commit: str, tag: str, output: 
     return _written(options, canonical_json(document), found, output)
 
 
-def add_token(options: HubOptions, name: str) -> Exit:
-    """Makes a read token and prints it once. Raises HostError."""
-    made = _managed(options).post("/tokens", {"name": name})
+def add_token(options: HubOptions, name: str, *, ingest: bool) -> Exit:
+    """Makes a token that reads tags, or sends traces, and prints it once. Raises HostError."""
+    made = _managed(options).post("/tokens", {"name": name, "kind": "ingest" if ingest else "read"})
     if options.as_json:
         _print(made)
         return Exit.PASS
     number, secret = visible(str(made.get("id"))), visible(str(made.get("token")))
-    sys.stderr.write(f"token {number} reads every tag of this repository; it is shown only now\n")
+    does = "sends traces of" if ingest else "reads every tag of"
+    sys.stderr.write(f"token {number} {does} this repository; it is shown only now\n")
     put(f"{secret}\n")
     return Exit.PASS
 
 
 def revoke_token(options: HubOptions, number: int) -> Exit:
-    """Revokes a read token. Raises HostError."""
+    """Revokes a token. Raises HostError."""
     _managed(options).delete(f"/tokens/{number}")
     put(f"token {number} is revoked\n")
     return Exit.PASS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +14,8 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from adapters.call_process.client import Caller
     from engine.runner.calls import Calls
+    from engine.runner.experiment import Endpoint
+    from schemas.config import ModelConfig
     from schemas.detection import Detection, LineageChange
 
 
@@ -48,6 +50,27 @@ def judged_lineage(detection: Detection, name: str) -> LineageChange:
 def judge_name(change: LineageChange) -> str:
     """Returns the judge's model, or those of a jury."""
     return ", ".join(model.model for model in change.judges)
+
+
+def named_endpoint(detection: Detection, name: str) -> Endpoint:
+    """Returns a model of the configuration with its price. Raises UsageError if there is none of that name."""
+    from action.cli.check import prices
+    from engine.readers.bounded import did_you_mean
+    from engine.runner.experiment import Endpoint
+
+    models = detection.config.models if detection.config else {}
+    if name not in models:
+        raise UsageError(f"no model is named {name!r} in promptverdict.yaml", hint=did_you_mean(name, models))
+    return Endpoint(models[name], prices().price(models[name]))
+
+
+def agree(options: JudgeOptions, change: LineageChange, models: Sequence[ModelConfig], cost_usd: Decimal) -> None:
+    """Asks before ``models`` cost money. Raises UsageError if the user declines."""
+    from action.cli.check import agreed_by_hand
+
+    paid = any(model.spec.key for model in models)
+    if paid and not options.yes and not agreed_by_hand(cost_usd, options.cap_usd(change)):
+        raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from engine.readers.guess import settled
 from engine.readers.prompts.references import read_reference
 from engine.readers.test_files import read_tests
 from engine.readers.testsets import inline_test_set
+from engine.readers.unverified import without_unverified
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
 from schemas.references import reference_of
@@ -116,7 +117,9 @@ def _tests(folder: Folder, name: str, lineage: LineageConfig, prompt: PromptFile
     """Returns the prompt's test set: its files, else the inline cases."""
     if lineage.test_paths:
         return read_tests(lineage.test_paths, folder, lineage.columns, key=f"lineages.{name}.tests")
-    return inline_test_set(prompt or read_reference(reference_of(lineage.prompt), folder, lineage.template))
+    return without_unverified(
+        inline_test_set(prompt or read_reference(reference_of(lineage.prompt), folder, lineage.template))
+    )
 
 
 def _finding(error: SourceError | UsageError) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, paid_calls, progress
+from action.cli.judged import JudgeOptions, agree, named_endpoint, paid_calls, progress
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -91,7 +91,7 @@ def _suggested(
         return [_free(change) for change in changes]
     from adapters.call_process.client import Caller
 
-    change, endpoint = _named(detection, changes), _endpoint(detection, options.model)
+    change, endpoint = _named(detection, changes), named_endpoint(detection, options.model)
     with closing(Caller(calling)) as caller:
         asked = _with_model(options, change, endpoint, caller)
     return [] if asked is None else [asked]
@@ -99,7 +99,7 @@ def _suggested(
 
 def _write(root: Path, found: Suggested) -> None:
     """Writes the suggestions into the files. Raises UsageError for the first that can't be edited."""
-    from action.cli.label_file import replace_file
+    from action.cli.test_file import TestFile
     from engine.render.figures import plural
     from engine.slices.writing import with_slices
     from engine.test_edits import NoEditError
@@ -108,15 +108,13 @@ def _write(root: Path, found: Suggested) -> None:
     for one in found.suggestions:
         chosen.setdefault(one.case.path or "", {})[one.case.id] = one.slice
     for path, slices_ in chosen.items():
-        place = (root / path).resolve()
-        if not path or not place.is_relative_to(root.resolve()):
-            raise UsageError("this file can't be written", where=path, hint="write the slices by hand")
+        file = TestFile(root, path)
         try:
-            data = with_slices(path, place.read_bytes(), slices_, found.change.config.columns)
+            data = with_slices(path, file.data(), slices_, found.change.config.columns)
         except NoEditError as error:
             why = f" ({error})" if str(error) else ""
             raise UsageError(f"it can't be edited safely{why}", where=path, hint="write the slices by hand") from error
-        replace_file(place, data)
+        file.write(data)
         sys.stderr.write(f"{path}: wrote {plural(len(slices_), 'slice')}; review them with git diff\n")
 
 
@@ -138,17 +136,6 @@ def _named(detection: Detection, changes: Sequence[LineageChange]) -> LineageCha
     if len(changes) != 1:
         raise UsageError("--model asks about one lineage", hint=f"name it: {', '.join(detection.names or ())}")
     return changes[0]
-
-
-def _endpoint(detection: Detection, name: str) -> Endpoint:
-    from action.cli.check import prices
-    from engine.readers.bounded import did_you_mean
-    from engine.runner.experiment import Endpoint
-
-    models = detection.config.models if detection.config else {}
-    if name not in models:
-        raise UsageError(f"no model is named {name!r} in promptverdict.yaml", hint=did_you_mean(name, models))
-    return Endpoint(models[name], prices().price(models[name]))
 
 
 def _free(change: LineageChange) -> Suggested:
@@ -179,7 +166,6 @@ def _with_model(options: SliceOptions, change: LineageChange, endpoint: Endpoint
 async def _asked(
     options: SliceOptions, change: LineageChange, wanted: Questions, endpoint: Endpoint, caller: Caller
 ) -> tuple[Asked, Decimal] | None:
-    from action.cli.check import agreed_by_hand
     from engine.planning.call_cost import estimate
     from engine.render.figures import plural, usd
     from engine.slices.asking import asked
@@ -197,9 +183,7 @@ async def _asked(
         sys.stderr.flush()
         if options.dry_run:
             return None
-        paid = missing and endpoint.model.spec.key
-        if paid and not options.yes and not agreed_by_hand(expected.cost_usd, options.cap_usd(change)):
-            raise UsageError("no call was made", hint="--yes skips the question, and --budget limits the cost")
+        agree(options, change, [endpoint.model] if missing else [], expected.cost_usd)
         with progress(change, endpoint.model.model, len(wanted.cases), calls) as answered:
             return await asked(wanted, calls, endpoint, answered), calls.spent_usd
 

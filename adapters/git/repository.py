@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters.git.program import HARMLESS, environment, run_git, text
@@ -21,6 +21,9 @@ from schemas.trees import Merge, TreeChange, TreeEntry
 
 LARGEST_BLOB = 16 * 2**20
 """Bytes of the largest blob that is read. Readers have far smaller limits; this one protects the memory."""
+MOST_NAMED = 2_000
+"""Most paths that git is asked for by name. For more, the whole tree is listed."""
+FOLDER, SUBMODULE = "040000", "160000"
 RENAME_LIMIT = 200
 """Most added and deleted files that git compares for similarity. It always finds identical ones."""
 EMPTY_TREE = {
@@ -147,12 +150,28 @@ class GitRepository:
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
         """Returns the entries of the paths that exist in the tree, with sizes. Folders have mode ``040000``."""
         found: dict[str, TreeEntry] = {}
-        for batch in batches(paths):
+        wanted = list(paths)
+        if len(wanted) > MOST_NAMED:
+            return self._lookup_many(commit, frozenset(wanted))
+        for batch in batches(wanted):
             command = ["ls-tree", "-z", "-t", "-l", "--full-tree", self._id(commit), "--", *batch]
             # Literal, because a file's name may contain a wildcard.
-            listed = self._listed(self._in("--literal-pathspecs", *command).stdout)
-            found |= {path: entry for path, entry in listed.items() if path in set(batch)}
+            found |= self._listed(self._in("--literal-pathspecs", *command).stdout, frozenset(batch))
         return found
+
+    def _lookup_many(self, commit: str, wanted: frozenset[str]) -> dict[str, TreeEntry]:
+        """As ``lookup``, from a listing of the whole tree. Git would compare each named path with each of a folder."""
+        listed = self._in("ls-tree", "-r", "-t", "-z", "--full-tree", self._id(commit)).stdout
+        found = self._listed(listed, wanted)
+        sizes = self._sizes(entry.blob for entry in found.values() if entry.mode not in (FOLDER, SUBMODULE))
+        return {path: entry.model_copy(update={"size": sizes.get(entry.blob)}) for path, entry in found.items()}
+
+    def _sizes(self, blobs: Iterable[str]) -> dict[str, int]:
+        """Returns the sizes of the blobs that this clone has."""
+        names = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode()
+        lines = self._in("cat-file", "--batch-check", stdin=names).stdout.decode().splitlines()
+        found = (line.split() for line in lines)
+        return {blob: int(size[0]) for blob, kind, *size in found if kind == "blob"}
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
         """Returns files that match a glob or are below a folder of that name.
@@ -204,6 +223,10 @@ class GitRepository:
             at = start + int(facts[2]) + 1
             contents[blob] = answer[start : at - 1]
         return contents
+
+    def private_file(self, name: str) -> Path:
+        """Returns a path in git's own folder, for data of this clone that is never committed."""
+        return self.git_dir / self._git_path(name)
 
     def _git_path(self, name: str) -> Path:
         return Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
@@ -260,12 +283,16 @@ class GitRepository:
         return name
 
     @staticmethod
-    def _listed(output: bytes) -> dict[str, TreeEntry]:
+    def _listed(output: bytes, wanted: Container[str] | None = None) -> dict[str, TreeEntry]:
+        """Returns the entries of a listing: those of ``wanted``, or all."""
         entries = {}
         for line in output.split(b"\0")[:-1]:
             facts, _, raw = line.partition(b"\t")
-            mode, _, blob, *size = facts.decode().split()
             path = text(raw)
+            # A name that is not UTF-8 is written with escapes, which may be the real name of another path.
+            if wanted is not None and (path not in wanted or os.fsencode(path) != raw):
+                continue
+            mode, _, blob, *size = facts.decode().split()
             length = int(size[0]) if size and size[0] != "-" else None
             entries[path] = TreeEntry(path=path, mode=mode, blob=blob, size=length)
         return entries

@@ -16,6 +16,7 @@ from adapters.github.answers import Json, an_object, text
 from adapters.github.calls import Calls
 from adapters.github.checks import AppHost
 from adapters.github.host import PUBLIC_API
+from adapters.github.proposals import Proposals
 from adapters.github.refusals import APP
 from adapters.github.transport import new_session
 from schemas.errors import ConfigError, HostError
@@ -24,11 +25,14 @@ from schemas.host import HookDelivery, HookSettings, HostedApp, HostedRepository
 if TYPE_CHECKING:
     from github.Auth import Auth
 
+    from adapters.github.conditional import Answered
+
 EARLIER_S = 300
 """Seconds before its expiry from which a token is not used, so that it outlives each request."""
 MOST_DELIVERIES = 20_000
 READING = {"contents": "read", "metadata": "read"}
 LISTING = {"metadata": "read"}
+PROPOSING = {"contents": "write", "metadata": "read", "pull_requests": "write"}
 
 Scope = tuple[int, str | None, tuple[tuple[str, str], ...]]
 """Scope of a token: installation, repository (``None``: all), permissions (empty: all granted ones)."""
@@ -52,13 +56,19 @@ class GitHubApp:
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        answered: Answered | None = None,
     ) -> None:
+        """``answered`` is told of every answer. It must be safe for threads."""
         self.app_id = app_id
         self.api_url = api_url.rstrip("/")
         self._proxy, self._ca_bundle, self._deadline_s, self._sleep = proxy, ca_bundle, deadline_s, sleep
         self._clock = clock
+        from adapters.github.conditional import ask_conditionally
+
         # One session for all identities, so that connections are reused across repositories.
         self._session = new_session(proxy)
+        # GitHub counts a repeated question only if its answer has changed. Each write reads its pull request first.
+        ask_conditionally(self._session, answered)
         self._calls = self._open(_signed(app_id, key), None)
         self._lock = threading.Lock()
         self._asking: dict[Scope, threading.Lock] = {}
@@ -114,6 +124,17 @@ class GitHubApp:
             session=self._session,
         )  # fmt: skip
 
+    def proposals(self, installation_id: int, repository: str) -> Proposals:
+        """Returns the repository ``owner/name`` as the App itself opens pull requests there.
+
+        The token can write contents, and is requested for this purpose only. Raises HostError where the account has not
+        granted that.
+        """
+        scope = (installation_id, repository, tuple(PROPOSING.items()))
+        auth, forget = self._installed(scope)
+        self._token(scope)  # a refusal comes here, before anything is written
+        return Proposals(self._open(auth, forget), repository)
+
     def token(self, installation_id: int, repository: str) -> str:
         """Returns a token that can read this one repository, for git. Valid for at least five minutes."""
         return self._token((installation_id, repository, tuple(READING.items())))
@@ -128,12 +149,13 @@ class GitHubApp:
             has_secret=bool(row.get("secret")),
         )
 
-    def deliveries(self, since: datetime) -> tuple[HookDelivery, ...]:
+    def deliveries(self, since: datetime, *, only_failed: bool = False) -> tuple[HookDelivery, ...]:
         """Returns deliveries since then, newest first, at most 20,000. GitHub keeps them for days only."""
+        query = {"status": "failure"} if only_failed else {}
         found: list[HookDelivery] = []
         cursor = ""
         while len(found) < MOST_DELIVERIES:
-            rows, cursor = self._calls.page("/app/hook/deliveries", cursor)
+            rows, cursor = self._calls.page("/app/hook/deliveries", cursor, **query)
             part = [answers.delivery(an_object(row)) for row in rows]
             found += (one for one in part if one.delivered_at >= since)
             # Newest first, so everything behind this page is older.

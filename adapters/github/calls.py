@@ -80,10 +80,10 @@ class Calls:
         # An incomplete list would pass for a complete one, such as checks that seem to be missing.
         raise HostError(f"GitHub has more than {MOST_PAGES * 100:,} rows", where=path)
 
-    def page(self, path: str, cursor: str) -> tuple[list[JsonValue], str]:
+    def page(self, path: str, cursor: str, **query: str) -> tuple[list[JsonValue], str]:
         """Returns a page of a list that GitHub numbers by cursors: its rows, and the next page's cursor or nothing."""
         after = {"cursor": cursor} if cursor else {}
-        headers, rows = self._repeat("GET", path, {"per_page": 100, **after}, None)
+        headers, rows = self._repeat("GET", path, {**query, "per_page": 100, **after}, None)
         if not isinstance(rows, list):
             raise HostError("GitHub's answer isn't a list", where=path)
         following = re.search(r'[?&]cursor=([^&>]+)[^>]*>;\s*rel="next"', headers.get("link", ""))

@@ -10,7 +10,8 @@ from adapters.github import answers
 from adapters.github.answers import Json, an_object
 from adapters.github.calls import Look, three_bytes
 from adapters.github.deployments import Deployments
-from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
+from adapters.github.host import PUBLIC_API, GitHubHost
+from adapters.github.markers import REPEATS
 from adapters.github.refusals import APP, AnswerLost, NotAccepted
 from schemas.host import Annotation, CheckRun, HostedCheck, Sha
 

@@ -13,6 +13,8 @@ from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional, text
 from adapters.github.authorship import read_authorship
 from adapters.github.calls import Calls, Look, three_bytes
+from adapters.github.issues import Issues
+from adapters.github.markers import REPEATS, is_marked
 from adapters.github.refusals import ACTION, AnswerLost, NotAccepted, TokenHints
 from schemas.errors import HostError, NotFound
 from schemas.host import (
@@ -35,12 +37,11 @@ if TYPE_CHECKING:
 
 ACTIONS_LOGIN = "github-actions[bot]"
 PUBLIC_API = "https://api.github.com"
-REPEATS = 3
 CAN_WRITE = {"write", "admin"}
 """GitHub's coarse permission levels. It shows maintain as write, and triage as read."""
 
 
-class GitHubHost:
+class GitHubHost(Issues):
     """One repository. Implements ``schemas.ports.PullRequestHost``.
 
     Our comments are recognized by ``login``. The answer to a write corrects it, for the token of a person or of another
@@ -222,7 +223,7 @@ class GitHubHost:
         return [
             answers.comment(r)
             for r in rows
-            if answers.login(r.get("user")) == self.login and _is_marked(r.get("body"), marker)
+            if answers.login(r.get("user")) == self.login and is_marked(r.get("body"), marker)
         ]
 
     def write_comment(
@@ -233,7 +234,7 @@ class GitHubHost:
         ``look`` is called right before each attempt to write. Its exceptions end the writing.
         """
         # Without its marker, the next run wouldn't find the comment and would write another.
-        if not _is_marked(body, marker):
+        if not is_marked(body, marker):
             raise ValueError("our comments start with their marker")
         if known is not None:
             try:
@@ -321,12 +322,6 @@ class GitHubHost:
 
 def _is_of(found: JsonValue, context: str) -> bool:
     return isinstance(found, str) and (found == context or found.startswith(f"{context} ("))
-
-
-def _is_marked(body: JsonValue, marker: str) -> bool:
-    """Returns whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
-    line = body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
-    return line.startswith(f"{marker} ") and line.endswith(" -->")
 
 
 def _required(rows: object, owner: str) -> list[RequiredCheck]:

@@ -1,4 +1,4 @@
-"""Opens a pull request that changes a few files, as a person: with their rights, under their name.
+"""Opens a pull request that changes a few files, as a person or as the App: with their rights, under their name.
 
 Every step looks at what is there first, so the same proposal may be sent twice: the second time finds the first.
 """
@@ -41,6 +41,7 @@ class Proposal(NamedTuple):
     title: str
     """Also the commit's message."""
     body: str
+    draft: bool = False
     more: tuple[tuple[DefaultFile, bytes], ...] = ()
     """Other files of the same commit, each with its whole content afterwards."""
 
@@ -55,8 +56,8 @@ class ProposedPullRequest(NamedTuple):
 
 
 class Proposals:
-    """One repository as a person sees it. Every method asks GitHub. Raises HostError, TokenUnknown for a revoked
-    token."""
+    """One repository as a person, or the App, sees it. Every method asks GitHub. Raises HostError, TokenUnknown for a
+    revoked token."""
 
     def __init__(self, calls: Calls, full_name: str) -> None:
         self._calls = calls
@@ -90,6 +91,7 @@ class Proposals:
             "body": wanted.body,
             "head": wanted.branch,
             "base": file.branch,
+            **({"draft": True} if wanted.draft else {}),
         }
         try:
             row = an_object(self._calls.once("POST", f"{self._at}/pulls", body))

@@ -48,7 +48,8 @@ class Write(Protocol):
         ...
 
     def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows, and rows from the future. Returns how many."""
+        """Deletes the oldest rows, or a portion of them, and rows from the future. Returns how many: 0 if none is
+        left to delete."""
         ...
 
 

@@ -107,9 +107,13 @@ class CommittedStore:
         Deletes those made before ``older_than`` (UTC, ISO 8601), then the oldest until the database is below
         ``max_bytes``. Also deletes those dated after ``newer_than``, which a wrong clock made.
         """
-        return await self._write(
+        deleted = 0
+        # In portions, so that the answers of running calls are stored in between.
+        while portion := await self._write(
             lambda write: write.prune(older_than=older_than, newer_than=newer_than, max_bytes=max_bytes)
-        )
+        ):
+            deleted += portion
+        return deleted
 
     async def stats(self) -> StoreStats:
         """Returns statistics of the store."""

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS promptverdict_completions (
     cost_usd TEXT NOT NULL, neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS promptverdict_completions_by_request
     ON promptverdict_completions (request_digest, repetition, id);
+CREATE INDEX IF NOT EXISTS promptverdict_completions_by_time
+    ON promptverdict_completions USING brin (created_at) WITH (autosummarize = on);
 CREATE TABLE IF NOT EXISTS promptverdict_claims (
     request_digest TEXT NOT NULL, repetition BIGINT NOT NULL, owner BIGINT NOT NULL,
     PRIMARY KEY (request_digest, repetition));
@@ -58,6 +60,8 @@ WRITE_LOCK = 7_236_441_002
 SETUP_LOCK = 0x50_56_44_43_54
 """Advisory lock for creating tables. Processes that start together take turns."""
 BUSY_S = 30
+PORTION = 10_000
+"""Rows that one transaction prunes. All workers' writes wait for it."""
 
 
 class PostgresBackend:
@@ -233,14 +237,18 @@ class PostgresBackend:
         return deleted
 
     def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows, and rows from the future. Returns how many."""
+        """Deletes the oldest rows, at most ``PORTION`` for their age, and rows from the future. Returns how many."""
         deleted = 0
         with self._cursor() as cursor:
             if newer_than is not None:
                 cursor.execute("DELETE FROM promptverdict_completions WHERE created_at > %s", [newer_than])
                 deleted += cursor.rowcount
             if older_than is not None:
-                cursor.execute("DELETE FROM promptverdict_completions WHERE created_at < %s", [older_than])
+                cursor.execute(
+                    "DELETE FROM promptverdict_completions WHERE id IN ("
+                    "SELECT id FROM promptverdict_completions WHERE created_at < %s LIMIT %s)",
+                    [older_than, PORTION],
+                )
                 deleted += cursor.rowcount
             if max_bytes is not None:
                 cursor.execute(

@@ -44,6 +44,10 @@ class Rule:
 
 
 _ORDER = tuple(Role)
+_WRONG_ORIGIN = {
+    Origin.SAME_REPOSITORY: "This pull request is not from a fork: it is measured without an approval.",
+    Origin.FORK: "This pull request comes from a fork. Use `{}` on one of this repository.",
+}
 
 
 def at_least(role: Role, least: Role) -> bool:
@@ -61,7 +65,7 @@ def may(verb: str, rule: Rule, role: Role, origin: Origin, *, author: bool) -> P
         had = "your role can't be read" if role is Role.NONE else f"yours is {role.value}"
         return Refused(sentence=f"`{verb}` needs the role {rule.least.value} or higher in this repository; {had}.")
     if origin not in rule.origins:
-        return Refused(sentence="This pull request is not from a fork: it is measured without an approval.")
+        return Refused(sentence=_WRONG_ORIGIN[origin].format(verb))
     if author and not rule.author:
         took_part = "You opened this pull request, committed to it or pushed to it"
         return Refused(sentence=f"{took_part}. Another person has to approve it.")

@@ -12,16 +12,16 @@ from typing import ClassVar, Self
 from pydantic import JsonValue
 
 from bot.approvals.permissions import Rule
-from bot.commands import patches
 from bot.commands.arguments import LINEAGE
 from bot.commands.case_files import find_test_sets
 from bot.commands.command import AskedCommand, Command, CommandSyntaxError, FetchableTree
-from bot.commands.patches import NoPatch
 from bot.commands.replies import patch_text, said
 from bot.store.values import KeptVerdict
 from engine.readers.bounded import MAX_DEPTH, Source, shown
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line
+from engine.test_edits import patches
+from engine.test_edits.patches import NoPatch
 from schemas.errors import PromptVerdictError
 from schemas.host import Role, Sha
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.commands.command import FetchableTree
-from bot.commands.patches import NoPatch
 from bot.commands.replies import said
 from engine.detection.configurations import NAME, folder_for
 from engine.detection.files import Files, below
@@ -15,6 +14,7 @@ from engine.readers.bounded import did_you_mean
 from engine.readers.config import read_config
 from engine.readers.file_patterns import is_pattern
 from engine.test_edits.formats import INLINE
+from engine.test_edits.patches import NoPatch
 from schemas.errors import ConfigError
 from schemas.host import Sha
 from schemas.ports import SourceTree

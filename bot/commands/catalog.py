@@ -16,6 +16,7 @@ from bot.commands.promote_anyway import PromoteAnyway
 from bot.commands.protect import Protect
 from bot.commands.rerun import Rerun
 from bot.commands.rollback import Rollback
+from bot.commands.suggest import CancelSuggest, Suggest
 from bot.commands.tags import Tags
 
 COMMANDS: Final[tuple[type[Command], ...]] = (
@@ -30,5 +31,7 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     PromoteAnyway,
     Rollback,
     Tags,
+    Suggest,
+    CancelSuggest,
     Help,
 )

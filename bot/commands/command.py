@@ -20,6 +20,7 @@ from schemas.values import Value
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.store.records import Records
 
 
@@ -132,6 +133,7 @@ class CommandContext:
     """Returns the result of a function that reads the repository. Blocks; may call the function twice."""
     now: Callable[[], datetime]
     hub: HubService
+    suggesting: Suggesting
     rate_limit: CommandRateLimit = field(default_factory=CommandRateLimit)
     """For people without write access."""
     page_of: Callable[[Run], str | None] = lambda _: None

@@ -47,6 +47,7 @@ class PromoteAnyway(Command):
                 reason=self.reason,
                 asker=Asker(asked.posted.author, Role(asked.entry.role)),
                 request=asked.why,
+                audited=True,
             )
         except UsageError as error:
             return said(f"{error}.", "Nothing was promoted.")

@@ -8,13 +8,13 @@ from functools import partial
 from typing import ClassVar
 
 from bot.approvals.permissions import Rule
-from bot.commands import patches
 from bot.commands.arguments import CaseCommand
 from bot.commands.case_files import CaseFiles, find_test_sets
 from bot.commands.command import AskedCommand, FetchableTree
-from bot.commands.patches import NoPatch, Patch
 from bot.commands.replies import patch_text, said
 from bot.store.values import KeptVerdict
+from engine.test_edits import patches
+from engine.test_edits.patches import NoPatch, Patch
 from schemas.host import Role, Sha
 from schemas.scorecard import LineageCard
 

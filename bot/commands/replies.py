@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
-from bot.commands.patches import Patch
-from engine.render.encode import code, prose, visible
+from engine.render.encode import code, prose
 from engine.render.limits import COMMENT
 from engine.render.links import link
-from engine.render.sections import fold
+from engine.render.patch_block import patch_block
+from engine.test_edits.patches import Patch
 
 ANSWER = "<!-- prompt-verdict-answer"
 """The start of an answer's first line, before the command's comment id. It differs from the scorecard's marker."""
@@ -36,24 +34,4 @@ def said(*sentences: str) -> str:
 
 def patch_text(patch: Patch, what: str, sha: str) -> str:
     """Renders a patch of the head in a form that survives a comment."""
-    intro = said(f"{what} It applies to `{sha[:12]}`: on the pull request's branch, run `git apply` and paste it.")
-    shown = f'<pre lang="diff">{_exact(patch.text)}</pre>'
-    if _survives(patch.text):
-        return f"{intro}\n\n{shown}"
-    packed = base64.b64encode(patch.text.encode()).decode()
-    command = f"<pre>{_exact(f'echo {packed} | base64 -d | git apply')}</pre>"
-    why = said(
-        "A comment can't carry all characters of this file (line ends or invisible ones). Run this command instead:"
-    )
-    readable = fold("What it changes", f'<pre lang="diff">{_exact(visible(patch.text, lines=True))}</pre>')
-    return f"{said(what)} {said(f'It applies to `{sha[:12]}`.')}\n\n{why}\n\n{command}\n\n{readable}"
-
-
-def _survives(text: str) -> bool:
-    plain = text.replace("\t", "")
-    return visible(plain, lines=True) == plain
-
-
-def _exact(text: str) -> str:
-    """Encodes every character as an entity: nothing is Markdown or HTML, and a copy is exact."""
-    return "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text)
+    return patch_block(patch.text, what, sha)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.store.hub_values import MoveKind, Promotion, PromotionState, TagMove
+from bot.store.values import NO_PULL_REQUEST, AuditEntry
 from engine.hub.versions import version_of
 from engine.readers.bounded import did_you_mean, shown
 from engine.readers.file_patterns import matches
@@ -28,6 +29,8 @@ TAG = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 SHORTEST = 7
 """Fewest digits of a digest that name a version."""
 LONGEST_REASON = 500
+OVERRIDE = "promote_anyway"
+"""The action in the audit log, as for the command."""
 
 
 VERDICTS = {PromotionState.BLOCKED: VerdictStatus.BLOCKED, PromotionState.FAILED: VerdictStatus.ERROR}
@@ -115,10 +118,20 @@ class HubService:
             return asked
         return self._records.end_promotion(asked.id, PromotionState.MOVED, end.outcome, at, end.move) or asked
 
-    def override(self, repo: RepositoryRef, promotion_id: int, *, reason: str, asker: Asker, request: str) -> TagMove:
+    def override(
+        self,
+        repo: RepositoryRef,
+        promotion_id: int,
+        *,
+        reason: str,
+        asker: Asker,
+        request: str,
+        audited: bool = False,
+    ) -> TagMove:
         """Moves a tag although its promotion was blocked, or came to no verdict.
 
-        Raises UsageError if there is nothing to override.
+        The audit log gets an entry, unless it has that of a comment already (``audited``). Raises UsageError if there
+        is nothing to override.
         """
         blocked = self._records.promotion(promotion_id)
         if blocked is None or blocked.repository_id != repo.repository_id:
@@ -132,22 +145,31 @@ class HubService:
                 f"promotion {promotion_id} is {blocked.state.value}, so there is nothing to override",
                 hint="only a promotion that is blocked or has no verdict can be overridden",
             )
-        return self._moved(
-            TagMove(
-                repository_id=repo.repository_id,
-                lineage=blocked.lineage,
-                tag=blocked.tag,
-                from_digest=blocked.from_digest,
-                to_digest=blocked.to_digest,
-                by=asker.login,
-                role=asker.role.value,
-                kind=MoveKind.OVERRIDE,
-                verdict=VERDICTS[blocked.state].value,
-                reason=_reason(reason),
-                request=request,
-                at=self._clock.utc(),
-            )
+        move = TagMove(
+            repository_id=repo.repository_id,
+            lineage=blocked.lineage,
+            tag=blocked.tag,
+            from_digest=blocked.from_digest,
+            to_digest=blocked.to_digest,
+            by=asker.login,
+            role=asker.role.value,
+            kind=MoveKind.OVERRIDE,
+            verdict=self._verdict(blocked),
+            reason=_reason(reason),
+            request=request,
+            at=self._clock.utc(),
         )
+        if not audited:
+            # First, as for a comment: no tag is moved that the log doesn't know of.
+            self._records.audit(_entry(blocked, move))
+        return self._moved(move)
+
+    def _verdict(self, ended: Promotion) -> str:
+        """Returns the verdict that an override goes against. A promotion that needs review is stored as blocked."""
+        kept = self._records.verdict(ended.run_id) if ended.run_id else None
+        if ended.state is PromotionState.BLOCKED and kept is not None:
+            return kept.scorecard.status.value
+        return VERDICTS[ended.state].value
 
     def rollback(
         self, repo: RepositoryRef, lineage: str, tag: str, *, to: str | None, reason: str, asker: Asker, request: str
@@ -296,6 +318,14 @@ def move_of(promotion: Promotion, kind: MoveKind, at: datetime, verdict: str | N
         request=f"promotion:{promotion.id}",
         at=at,
     )
+
+
+def _entry(promotion: Promotion, move: TagMove) -> AuditEntry:
+    """Describes an override for the audit log. A promotion that no comment asked for has no pull request."""
+    return AuditEntry(
+        repository_id=move.repository_id, number=promotion.number or NO_PULL_REQUEST, by=move.by, role=move.role,
+        action=OVERRIDE, reason=move.reason, at=move.at,
+    )  # fmt: skip
 
 
 def _reason(text: str) -> str:

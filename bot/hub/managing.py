@@ -15,6 +15,7 @@ from adapters.github.refusals import TokenUnknown
 from bot.hub.hub_service import LONGEST_REASON, TAG, Asker
 from bot.hub.reading import Refusal, json_response, refused
 from bot.hub.tokens import new_token, token_hash
+from bot.store.hub_values import TokenKind
 from bot.telemetry.logs import logger
 from engine.readers.bounded import shown
 from schemas.errors import HostError, NotFound, PromptVerdictError, StoreError
@@ -81,9 +82,10 @@ class RollbackBody(Body):
 
 
 class TokenBody(Body):
-    """Makes a read token."""
+    """Makes a token of an application."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,100}$")]
+    kind: Literal["read", "ingest"] = "read"
 
 
 class _Call:
@@ -231,13 +233,14 @@ class HubManaging:
         return json_response(_move(move))
 
     def _make_token(self, call: _Call) -> Response:
-        name, token = TokenBody.model_validate_json(call.body).name, new_token()
+        asked, token = TokenBody.model_validate_json(call.body), new_token()
         made = self._records.add_token(
-            call.repo.repository_id, name, token_hash(token) or "", call.asker.login, self._clock.utc()
-        )
+            call.repo.repository_id, asked.name, token_hash(token) or "", call.asker.login, self._clock.utc(),
+            kind=TokenKind(asked.kind),
+        )  # fmt: skip
         if made is None:
-            raise Refusal(409, "the repository has too many read tokens", "revoke one first")
-        return json_response({"id": made.id, "name": made.name, "token": token}, status=201)
+            raise Refusal(409, "the repository has too many tokens", "revoke one first")
+        return json_response({"id": made.id, "name": made.name, "kind": made.kind, "token": token}, status=201)
 
     def _revoke_token(self, call: _Call) -> Response:
         if not self._records.revoke_token(call.repo.repository_id, call.number("token"), self._clock.utc()):

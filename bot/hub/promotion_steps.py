@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from bot.hub.hub_service import end_without_verdict, move_of
 from bot.hub.replies import RESULT, result_text
 from bot.runs.evaluation import Evaluated
+from bot.runs.written_result import write_result
 from bot.store.async_records import AsyncRecords
 from bot.store.hub_values import MoveKind, PromotionState
 from bot.store.values import Run, RunKind, RunState
 from bot.telemetry.logs import logger
 from engine.hub.promotion import promotion as promotion_change
-from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
+from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.verdicts import VerdictStatus
 
@@ -175,18 +176,10 @@ class PromotionSteps:
         return await self._records.end_promotion(promotion.id, state, outcome, self._clock.utc()) or promotion
 
     async def _report(self, run: Run, promotion: Promotion, card: Scorecard | None) -> None:
-        """Writes the result to the pull request on which a person asked. If GitHub refuses, it is only logged."""
         if promotion.number is None:
             return
         text = result_text(promotion, card, self._page_of(run))
-        marker = f"{RESULT} {promotion.id}"
-        try:
-            host = await asyncio.to_thread(self._app.host, run.installation_id, run.repository)
-            await asyncio.to_thread(host.comment, promotion.number, f"{marker} -->\n{text}\n", marker)
-        except HostUnavailable:
-            raise
-        except HostError as error:
-            log.error("result not written", run=run.id, why=str(error))
+        await write_result(self._app, run, promotion.number, f"{RESULT} {promotion.id}", text)
 
 
 def _passes(card: Scorecard) -> bool:

@@ -113,9 +113,13 @@ class HubReading:
         if owner is None:
             raise Refusal(401, "a read token is missing or unknown", "send Authorization: Bearer pv_…")
         named = f"{request.path_params['owner']}/{request.path_params['name']}"
-        if owner.repo.full_name.lower() != named.lower():
+        if owner.repo.full_name.lower() == named.lower():
+            return owner
+        if not self._records.was_named(owner.repo.repository_id, named):
             raise Refusal(404, "the token is for another repository", "make a token for this repository")
-        return owner
+        # A renamed repository must not break its applications. The document has the name that they asked for, because
+        # clients refuse another one.
+        return owner.model_copy(update={"repo": owner.repo.model_copy(update={"full_name": named})})
 
     def _reader(self, token: str) -> TokenOwner | None:
         hashed = token_hash(token.strip())

@@ -1,4 +1,4 @@
-"""Tokens with which applications read one repository's tags."""
+"""Tokens of applications, each for one repository."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ PROPOSING = {"contents": "write"}
 """What people need beside, to open pull requests from the pages. The bot's own tokens never have it."""
 DEPLOYING = {"deployments": "write"}
 """What moves of tags need to become deployments."""
+ALERTING = {"issues": "write"}
+"""What alerts about production need to become issues."""
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
 """The events to subscribe to. Every App receives those of installations and pings."""
 LEVELS = ("none", "read", "write", "admin")
@@ -46,12 +48,15 @@ class AppRegistration(Value):
     """Whether people may open pull requests from the pages."""
     deploys: bool = False
     """Whether moves of tags become deployments."""
+    opens_issues: bool = False
+    """Whether alerts about production become issues."""
 
     @property
     def permissions(self) -> dict[str, str]:
         """What the App asks for."""
         proposing = PROPOSING if self.opens_pull_requests else {}
-        return PERMISSIONS | proposing | (DEPLOYING if self.deploys else {})
+        alerting = ALERTING if self.opens_issues else {}
+        return PERMISSIONS | proposing | alerting | (DEPLOYING if self.deploys else {})
 
 
 def manifest(registration: AppRegistration) -> dict[str, JsonValue]:

@@ -57,6 +57,7 @@ class AppSetup(Value):
     """The port of the local page; 0 for any free one."""
     opens_pull_requests: bool = False
     deploys: bool = False
+    opens_issues: bool = False
     proxy: str | None = None
     ca_bundle: str | None = None
 
@@ -216,6 +217,7 @@ class RegistrationPage:
             redirect_url=f"{self.address}made",
             opens_pull_requests=plan.opens_pull_requests,
             deploys=plan.deploys,
+            opens_issues=plan.opens_issues,
         )
         self.manifest = json.dumps(manifest(self.registration))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.runs.run_queue import QueueStatus
@@ -39,6 +40,8 @@ ASKED_S = 0.5
 """Short, because a person waits for the first answer."""
 TAGS_S = 2.0
 """Short, because a person waits for the result of a promotion."""
+PRODUCTION_S = 60.0
+"""What is read of production changes once a day. The rest tells alerts and starts due watches."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSEKEEPING_S = 3600.0
@@ -62,7 +65,11 @@ class _Revival(NamedTuple):
 
 
 class Sweep:
-    """The loops of one worker. Every worker sweeps, so each repair may be made twice."""
+    """The loops of one worker.
+
+    What reads GitHub or deletes old records is left to the first of the living workers: its requests would otherwise
+    grow with their number. Two may take each other's place for a moment, so each repair may be made twice.
+    """
 
     def __init__(
         self,
@@ -76,7 +83,9 @@ class Sweep:
         clock: Clock,
         give_up: Callable[[Run, str], Awaitable[None]],
         keep_house: Callable[[datetime], Awaitable[None]],
+        keep_copies: Callable[[], Awaitable[None]],
         move_tags: Callable[[], Awaitable[None]],
+        watch_production: Callable[[], Awaitable[None]],
         metrics: Metrics,
         health: Health,
     ) -> None:
@@ -94,7 +103,9 @@ class Sweep:
         self._clock = clock
         self._give_up = give_up
         self._keep_house = keep_house
+        self._keep_copies = keep_copies
         self._move_tags = move_tags
+        self._watch_production = watch_production
         self._metrics = metrics
         self._seen_until: datetime | None = None
         self._expired: set[tuple[str, datetime]] = set()
@@ -109,15 +120,21 @@ class Sweep:
             group.create_task(self._every(RUNS_S, self.runs))
             group.create_task(self._every(ASKED_S, self.asked))
             group.create_task(self._every(TAGS_S, self.tags))
-            group.create_task(self._every(DELIVERIES_S, self.deliveries))
-            group.create_task(self._every(HEADS_S, self.heads))
-            group.create_task(self._every(HOUSEKEEPING_S, self.housekeeping))
+            group.create_task(self._every(PRODUCTION_S, self.production))
+            group.create_task(self._every(HOUSEKEEPING_S, self.copies))
+            group.create_task(self._every(DELIVERIES_S, self.deliveries, for_all=True))
+            group.create_task(self._every(HEADS_S, self.heads, for_all=True))
+            group.create_task(self._every(HOUSEKEEPING_S, self.housekeeping, for_all=True))
 
-    async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]], *, for_all: bool = False) -> None:
+        """Repeats ``repair``. ``for_all``: one worker does it for all of them."""
         while True:
             pause = seconds
             try:
-                await repair()
+                if for_all and await self._records.first_slot() != self._slot:
+                    pause = min(seconds, DEAD_S)  # the first one may be dead
+                else:
+                    await repair()
                 self._health.works(repair.__name__)
             except PromptVerdictError as error:
                 log.warning("sweep failed", what=repair.__name__, why=str(error))
@@ -185,15 +202,21 @@ class Sweep:
             await self._run_queue.enqueue(run.id, of_page=run.kind in ON_PAGES)
 
     async def tags(self) -> None:
-        """Starts promotions that were asked for in comments, on pages or over the API, and tells GitHub about moves."""
+        """Starts promotions and suggestions that were asked for, and tells GitHub about moves."""
         await self._move_tags()
+
+    async def production(self) -> None:
+        """Reads drift where a day is complete, tells alerts, and starts watches that are due."""
+        await self._watch_production()
 
     async def deliveries(self) -> None:
         """Stores webhooks that GitHub could not deliver, as if they had arrived."""
         now = self._clock.utc()
         # After a start, everything that GitHub still has: this worker doesn't know how long all were down.
+        first = self._seen_until is None
         since = now - KEPT_FOR if self._seen_until is None else self._seen_until - OVERLAP
-        attempts = await asyncio.to_thread(self._app.deliveries, since)
+        # The first time all of them: those that arrived may be missing in a database that was restored.
+        attempts = await asyncio.to_thread(partial(self._app.deliveries, since, only_failed=not first))
         by_guid: dict[str, HookDelivery] = {attempt.guid: attempt for attempt in attempts}
         known = await self._records.known_deliveries(list(by_guid))
         for guid in by_guid.keys() - known:
@@ -290,6 +313,10 @@ class Sweep:
         if ended - self._expired:
             await self._reconciler.republish(repo, run.number)
             self._expired |= ended
+
+    async def copies(self) -> None:
+        """Deletes this worker's copies of repositories that the App no longer covers."""
+        await self._keep_copies()
 
     async def housekeeping(self) -> None:
         """Deletes what need not be kept any longer."""

@@ -38,6 +38,21 @@ def lineage(repository_id: int, lineage_id: int) -> str:
     return f"{repository(repository_id)}/lineages/{lineage_id}"
 
 
+def suggestion(repository_id: int, suggestion_id: int) -> str:
+    """Returns a suggested edit."""
+    return f"{repository(repository_id)}/suggestions/{suggestion_id}"
+
+
+def alerts(repository_id: int) -> str:
+    """Returns how a repository's production stands."""
+    return f"{repository(repository_id)}/alerts"
+
+
+def production(repository_id: int) -> str:
+    """Returns what a repository's prompts do in production."""
+    return f"{repository(repository_id)}/production"
+
+
 def with_query(address: str, query: Mapping[str, str | int | None], anchor: str = "") -> str:
     """Returns the address with those parameters that have a value."""
     given = {name: value for name, value in query.items() if value is not None}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
@@ -107,9 +108,10 @@ class Pages:
         clock: Clock,
         hub: HubService | None = None,
         *,
+        suggesting: Suggesting | None = None,
         branch: DefaultBranch | None = None,
     ) -> None:
-        self._maker = Pagemaker(records, facts, hub, branch)
+        self._maker = Pagemaker(records, facts, hub, suggesting, branch)
         self._live = LiveEvents(records, access, clock)
         self._access = access
         self._clock = clock

@@ -12,6 +12,7 @@ from bot.store.page_records import Bounds
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.runs.default_branch import DefaultBranch
     from bot.store.records import Records
@@ -66,6 +67,8 @@ class Context:
     form: Mapping[str, str] = field(default_factory=dict)
     hub: HubService | None = None
     """Moves tags; ``None`` where the pages are read-only."""
+    suggesting: Suggesting | None = None
+    """Takes requests for suggested edits; ``None`` likewise."""
     branch: DefaultBranch | None = None
     """Opens prompts for editing; ``None`` where the pages are read-only."""
 

@@ -11,6 +11,7 @@ from bot.pages.context import LARGEST, Context, Facts, Page, Redirect
 
 if TYPE_CHECKING:
     from bot.hub.hub_service import HubService
+    from bot.improve.suggesting import Suggesting
     from bot.pages.access import Visitor
     from bot.pages.routes import PageRoute
     from bot.runs.default_branch import DefaultBranch
@@ -21,11 +22,17 @@ class Pagemaker:
     """Makes pages from the records."""
 
     def __init__(
-        self, records: Records, facts: Facts, hub: HubService | None = None, branch: DefaultBranch | None = None
+        self,
+        records: Records,
+        facts: Facts,
+        hub: HubService | None = None,
+        suggesting: Suggesting | None = None,
+        branch: DefaultBranch | None = None,
     ) -> None:
         self._records = records
         self._facts = facts
         self._hub = hub
+        self._suggesting = suggesting
         self._branch = branch
 
     def page(
@@ -55,5 +62,17 @@ class Pagemaker:
         words = {name: value for name, value in parameters.items() if isinstance(value, str)}
         given = {**query, **words}
         return route.view(
-            Context(self._records, visitor, self._facts, now, given, path, repo, form or {}, self._hub, self._branch)
+            Context(
+                self._records,
+                visitor,
+                self._facts,
+                now,
+                given,
+                path,
+                repo,
+                form or {},
+                self._hub,
+                self._suggesting,
+                self._branch,
+            )
         )

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.pages.access import Role
+from bot.pages.views.alerts import alerts
 from bot.pages.views.case import case
 from bot.pages.views.compare import compare
 from bot.pages.views.experiment import experiment
 from bot.pages.views.home import home, organization
+from bot.pages.views.improve import improve, suggestion
 from bot.pages.views.lineage import lineage
 from bot.pages.views.models import models
+from bot.pages.views.new_case import new_case
 from bot.pages.views.playground import playground
 from bot.pages.views.playground_save import keep, save
+from bot.pages.views.production import production
 from bot.pages.views.raise_case import add, protect
 from bot.pages.views.repository import audit, repository
 from bot.pages.views.run import run
@@ -46,7 +50,9 @@ ROUTES = (
     PageRoute("/organizations/{owner}", organization),
     PageRoute(REPOSITORY, repository),
     PageRoute(f"{REPOSITORY}/audit", audit),
+    PageRoute(f"{REPOSITORY}/alerts", alerts, form=True),
     PageRoute(f"{REPOSITORY}/settings", settings),
+    PageRoute(f"{REPOSITORY}/production", production),
     PageRoute(RUN, run, form=True),
     PageRoute(EXPERIMENT, run),
     PageRoute(CASE, case),
@@ -56,9 +62,13 @@ ROUTES = (
     PageRoute(f"{LINEAGE}/compare", compare),
     PageRoute(f"{LINEAGE}/models", models),
     PageRoute(f"{LINEAGE}/tests", tests),
+    PageRoute(f"{LINEAGE}/new-case", new_case, form=True),
     PageRoute(f"{LINEAGE}/experiment", experiment, role=Role.WRITE, form=True),
     PageRoute(f"{LINEAGE}/playground", playground, form=True),
     PageRoute(f"{LINEAGE}/playground/save", save, form=True),
     PageRoute(f"{LINEAGE}/playground/keep", keep, form=True),
     PageRoute(f"{LINEAGE}/tags", tags, form=True),
+    PageRoute(f"{LINEAGE}/improve", improve, role=Role.WRITE, form=True),
+    PageRoute(f"{REPOSITORY}/suggestions/{{suggestion:int}}", suggestion, form=True),
+    PageRoute(f"{LINEAGE}/production", production),
 )

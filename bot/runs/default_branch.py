@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from engine.detection.files import Files
 from engine.pipeline import look
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_OPEN = 16
 """Prompts that are kept open for the next page."""
+
+
+T = TypeVar("T")
 
 
 class Today(NamedTuple):
@@ -71,6 +75,16 @@ class DefaultBranch:
             tree.fetch((sha,))
             entry = tree.entry(sha, path)
             return None if entry is None else tree.read([entry.blob])[entry.blob]
+
+        return self._sources.read(repo, read)
+
+    def read_files(self, repo: RepositoryRef, sha: Sha, work: Callable[[Mapping[str, bytes]], T]) -> T:
+        """Returns what ``work`` makes of a commit's files, by path. It may be called twice. Raises SourceError and
+        HostError."""
+
+        def read(tree: RemoteRepository) -> T:
+            tree.fetch((sha,))
+            return work(Files(tree, sha))
 
         return self._sources.read(repo, read)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from bot.runs.experiment_models import on_models
+from bot.runs.improving import ImproveBudget, Improving
 from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
+from bot.store.paid_outcomes import PaidOutcomes
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.detection.edited_tree import EditedTree
@@ -23,6 +25,8 @@ from engine.playground.opened import opened
 from engine.prompt_edits import NotEditableError
 from engine.records.trend import with_trends
 from engine.runner.preparation import Preparation, PreparedRun
+from engine.watch.alone import asks_of
+from engine.watch.fresh_answers import FreshAnswers
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.trees import Merge
@@ -60,6 +64,8 @@ class Evaluated:
     scorecard: Scorecard
     measured: tuple[Measured, ...] = ()
     """The inputs of the verdict."""
+    served: Mapping[tuple[str, str], Mapping[tuple[str, str | None], int]] = field(default_factory=dict)
+    """By lineage and model, of a run without earlier answers: answers by model and fingerprint as served."""
 
 
 class WatchedPreparation(Preparation[Evaluated], Protocol):
@@ -89,12 +95,21 @@ class Evaluation(Protocol):
         """Plans a draft of a prompt as the check of a pull request would; spends nothing. Blocks."""
         ...
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> Preparation[Evaluated]:
-        """Plans changes that were found in another way than between two commits; spends nothing. Blocks."""
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> Preparation[Evaluated]:
+        """Plans changes that were found in another way than between two commits; spends nothing. Blocks.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
         ...
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base; ``None`` if any may. Blocks."""
+        ...
+
+    def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AbstractAsyncContextManager[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
         ...
 
     @property
@@ -155,9 +170,14 @@ class LiveEvaluation:
 
         return self._planned(repo, pull_request, *self.sources.read(repo, read))
 
-    def plan(self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection) -> RunPreparation:
-        """Plans changes that were found in another way than between two commits; spends nothing."""
-        return self._planned(repo, pull_request, detection, ())
+    def plan(
+        self, repo: RepositoryRef, pull_request: PullRequest, detection: Detection, *, fresh: str | None = None
+    ) -> RunPreparation:
+        """Plans changes that were found in another way than between two commits; spends nothing.
+
+        ``fresh``: no stored answers are used but those of runs with the same mark.
+        """
+        return replace(self._planned(repo, pull_request, detection, ()), fresh=fresh)
 
     def prepare_experiment(
         self, repo: RepositoryRef, pull_request: PullRequest, request: ExperimentRequest
@@ -202,6 +222,26 @@ class LiveEvaluation:
             prepared = plan_experiments(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
+    @asynccontextmanager
+    async def improving(self, repo: RepositoryRef, budget: ImproveBudget) -> AsyncIterator[Improving]:
+        """Opens what a search for a better prompt needs, within the operator's caps. Raises StoreError."""
+        from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
+        from engine.improve.ports import Ports, Workshop
+        from engine.runner.budget import SpendingCap
+
+        scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
+        own = RepositoryOutcomes(self.store, self.records, repo, self.clock)
+        async with self.spending_caps.open(repo.repository_id) as outer:
+            # The repository's own commit, asked for by a person with write access.
+            with closing(_renderer(Trust.SAME_REPOSITORY)) as renderer:
+                cap = SpendingCap(budget.usd, within=outer, where="suggest.budget_usd")
+                cap.spent = budget.spent_usd
+                store = PaidOutcomes(own, budget.on_paid)
+                ports = Ports(self.access, store, self.clock, renderer)
+                world = Workshop(renderer, GenaiPrices(at_least_listed=True), scorers)
+                yield Improving(world, ports, cap)
+
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.
 
@@ -239,6 +279,8 @@ class RunPreparation(PreparedRun):
 
     repo: RepositoryRef
     evaluation: LiveEvaluation
+    fresh: str | None = None
+    """The mark of answers that may be used. ``None``: all stored answers."""
 
     @property
     def cap_usd(self) -> Decimal:
@@ -261,9 +303,11 @@ class RunPreparation(PreparedRun):
         async with evaluation.spending_caps.open(self.repo.repository_id) as shared:
             budget = shared if watched is None else watched.within(shared)
             with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
+                store = RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock)
+                answers = FreshAnswers(store, self.fresh, asks_of(self.prepared)) if self.fresh else None
                 found = await self.run(
                     access=evaluation.access,
-                    store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
+                    store=answers or store,
                     clock=evaluation.clock,
                     report=report,
                     renderer=renderer,
@@ -273,7 +317,8 @@ class RunPreparation(PreparedRun):
                     on_step=None if watched is None else watched.step,
                 )
         measured = provenance_of(self.prepared, found.records, texts)
-        return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
+        card = await asyncio.to_thread(self._with_trends, found.scorecard, measured)
+        return Evaluated(card, measured, answers.served if answers else {})
 
     def _with_trends(self, scorecard: Scorecard, measured: Sequence[Measured]) -> Scorecard:
         """Adds the verdicts on the last merged changes."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 """Acknowledges, executes and answers a command. May be called again for the same command."""
-FollowTags = Callable[[RepositoryRef, str, Sha], None]
-"""Moves tags to where a file on the default branch says, after a push of this commit to it. Blocks."""
+OnDefault = Callable[[RepositoryRef, str, Sha], None]
+"""Takes over what the default branch says, after a push of this commit to it. May be called again. Blocks."""
 
 
 class IntentHandler:
@@ -45,14 +45,14 @@ class IntentHandler:
         coverage: Coverage,
         *,
         handle_command: HandleCommand,
-        follow_tags: FollowTags,
+        on_default: OnDefault,
         clock: Clock,
     ) -> None:
         self._records = AsyncRecords(records)
         self._reconciler = reconciler
         self._coverage = coverage
         self._handle_command = handle_command
-        self._follow_tags = follow_tags
+        self._on_default = on_default
         self._clock = clock
 
     async def handle(self, intent: Intent) -> None:
@@ -81,7 +81,7 @@ class IntentHandler:
     async def _pushed(self, pushed: Pushed) -> None:
         await self._reconciler.base_moved(pushed.repo, pushed.branch)
         if pushed.to_default:
-            await asyncio.to_thread(self._follow_tags, pushed.repo, pushed.branch, pushed.sha)
+            await asyncio.to_thread(self._on_default, pushed.repo, pushed.branch, pushed.sha)
 
     async def _rerun(self, asked: RerunRequested) -> None:
         repo = asked.repo

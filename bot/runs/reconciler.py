@@ -189,7 +189,7 @@ class Reconciler:
     # -- steps
 
     async def _close(self, repo: RepositoryRef, number: int, now: HostedPullRequest | None, heads: set[Sha]) -> None:
-        runs = await self._open_runs(repo, number)
+        runs = await self._records.open_runs_of(repo.repository_id, number)
         if runs and now is not None:
             await self._publisher.refresh_comment(runs[-1])
         await self.cancel(runs)
@@ -246,10 +246,6 @@ class Reconciler:
         # A deleted pull request is treated like a closed one.
         except NotFound:
             return None
-
-    async def _open_runs(self, repo: RepositoryRef, number: int) -> list[Run]:
-        runs = await self._records.open_runs()
-        return [run for run in runs if (run.repository_id, run.number) == (repo.repository_id, number)]
 
     async def _release_head(self, repo: RepositoryRef, head_sha: Sha, gone: int) -> None:
         """Lets the remaining pull requests of a head decide about it, after ``gone`` was closed or moved on."""

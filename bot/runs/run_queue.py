@@ -49,6 +49,10 @@ SCHEMA = "promptverdict_workflows"
 THREADS = 16
 POLL_S = 0.25
 """Seconds until a free worker sees a new run."""
+FORKS_POLL_S = 1.0
+"""The same for runs of forks, which wait for a maintainer anyway. An idle worker costs the database what it polls."""
+CONNECTIONS = 8
+"""The most connections to Postgres. DBOS would open twenty, for each worker."""
 
 log = logger("queue")
 
@@ -138,10 +142,13 @@ class RunQueue:
             DBOS.listen_queues(list(QUEUES))
             logging.getLogger("dbos").addFilter(_is_unexpected)
             DBOS.launch()
-            for queue in QUEUES:
-                concurrency = 1 if queue == FORKS_QUEUE else self._concurrency
+            for queue, concurrency, poll_s in (
+                (QUEUE, self._concurrency, POLL_S),
+                (FORKS_QUEUE, 1, FORKS_POLL_S),
+                (PAGES_QUEUE, self._concurrency, POLL_S),
+            ):
                 DBOS.register_queue(
-                    queue, worker_concurrency=concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
+                    queue, worker_concurrency=concurrency, polling_interval_sec=poll_s, on_conflict="always_update"
                 )
 
     @_outside
@@ -224,6 +231,7 @@ class RunQueue:
             "name": NAME,
             "system_database_url": self._url,
             "dbos_system_schema": SCHEMA,
+            "sys_db_pool_size": CONNECTIONS,
             "application_version": VERSION,
             "executor_id": self._slot,
             "max_executor_threads": THREADS,

@@ -30,7 +30,7 @@ BUSY_S = 30
 CONNECTIONS = 16
 """Connections in the pool: as many as threads that work at once. More threads wait."""
 DAMAGED = (
-    "restore the backup as docs/bot.md says; without one, move the file away and start the bot: it finds open "
+    "restore the backup as docs/operating.md says; without one, move the file away and start the bot: it finds open "
     "pull requests by itself, but overrides must be given again"
 )
 WRITABLE = "make the data folder and its files writable for the bot"
@@ -168,10 +168,15 @@ def _hint(cause: BaseException) -> str:
 
 def add_once(session: Session, row: Table) -> bool:
     """Adds a row. Returns False if one with the same key exists; that one stays. Waits for a concurrent insert."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {name: value for name, value in row.model_dump().items() if value is not None}
-    added = insert(type(row)).values(values).on_conflict_do_nothing().returning(literal(1))
+    added = insert_once(session, type(row)).values(values).returning(literal(1))
     return session.connection().execute(added).first() is not None
+
+
+def insert_once(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    """Returns the statement that inserts rows and leaves those alone that exist."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -88,7 +88,7 @@ class Promotions(Table, table=True):
 
 
 class ReadTokens(Table, table=True):
-    """Tokens with which applications read one repository's tags. They can't move anything."""
+    """Tokens of applications, for one repository. They can't move anything."""
 
     __tablename__ = "read_tokens"
     id: int | None = Field(default=None, sa_type=Big, primary_key=True)
@@ -101,3 +101,5 @@ class ReadTokens(Table, table=True):
     used_at: datetime | None = Field(default=None, sa_type=Instant)
     """The last use, to the hour."""
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+    kind: str = Field(default="read", sa_type=Text, sa_column_kwargs={"server_default": "read"})
+    """``TokenKind``."""

@@ -96,11 +96,21 @@ class Promotion(Value):
     ended_at: AwareDatetime | None = None
 
 
+class TokenKind(StrEnum):
+    """What a token is for. One that applications have can do nothing else."""
+
+    READ = "read"
+    """Reads the tags of the repository."""
+    INGEST = "ingest"
+    """Sends what happens in production. It can read nothing."""
+
+
 class ReadToken(Value):
-    """A token with which applications read. Its secret is not kept."""
+    """A token that applications have. Its secret is not kept."""
 
     id: int
     name: str
+    kind: TokenKind
     made_by: str
     made_at: AwareDatetime
     used_at: AwareDatetime | None
@@ -108,7 +118,7 @@ class ReadToken(Value):
 
 
 class TokenOwner(Value):
-    """The repository that a token reads."""
+    """The repository that a token is for."""
 
     token_id: int
     repo: RepositoryRef

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from bot.store.columns import Instant
 from bot.store.database import add_once, portions
 from bot.store.deliveries import installation_of
+from bot.store.name_tables import FormerNames
 from bot.store.owned_tables import CONTENT
 from bot.store.tables import Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
 from schemas.errors import StoreError
@@ -118,11 +119,13 @@ class InstallationRecords:
 def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
     """Creates or updates the repository's row and locks it until the transaction ends."""
     account = repo.full_name.partition("/")[0]
-    # Installation first, then repository: every writer that needs both locks them in this order.
-    installation = session.get(Installations, repo.installation_id, with_for_update=True)
+    # Installation first, then repository: every writer that needs both locks them in this order. Shared, so that the
+    # writers of an organization's repositories don't wait for each other, but a removal does.
+    shared = {"read": True}
+    installation = session.get(Installations, repo.installation_id, with_for_update=shared)
     if installation is None:
         add_once(session, Installations(id=repo.installation_id, account=account, seen_at=at))
-        installation = session.get_one(Installations, repo.installation_id, with_for_update=True)
+        installation = session.get_one(Installations, repo.installation_id, with_for_update=shared)
     if installation.removed_at is not None:
         raise gone(f"installation {repo.installation_id}")
     row = session.get(Repositories, repo.repository_id, with_for_update=True)
@@ -133,6 +136,8 @@ def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
         add_once(session, here)
         row = session.get_one(Repositories, repo.repository_id, with_for_update=True)
     # A repository can be renamed, or move to another account and so to another installation. Its id stays.
+    if row.name.lower() != repo.full_name.lower():
+        add_once(session, FormerNames(repository_id=row.id, name=row.name.lower(), until=at))
     row.installation_id, row.name, row.seen_at = repo.installation_id, repo.full_name, at
     return row
 

@@ -37,7 +37,7 @@ from bot.store.tables import (
     TestSetSnapshots,
     Verdicts,
 )
-from bot.store.values import ON_PAGES
+from bot.store.values import ON_PAGES, RunKind
 from schemas.scorecard import Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -102,7 +102,9 @@ class PageRecords:
     def run_rows(self, repository_id: int, bounds: Bounds = Bounds()) -> list[RunRow]:  # noqa: B008 - a frozen value
         """Returns runs of a repository, newest first."""
         of = select(Runs, Verdicts).outerjoin(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
-        of = of.where(col(Runs.repository_id) == repository_id).options(*WITHOUT_DOCUMENTS)
+        # A suggestion has a page of its own.
+        of = of.where(col(Runs.repository_id) == repository_id, col(Runs.kind) != RunKind.SUGGESTION.value)
+        of = of.options(*WITHOUT_DOCUMENTS)
         if bounds.before is not None:
             of = of.where(col(Runs.sequence) < bounds.before)
         with self._database.reading() as session:

@@ -11,7 +11,9 @@ from sqlmodel import col, or_, select
 
 from bot.store.asked_tables import AskedAnswers, AskedRuns, Drafts
 from bot.store.deliveries import WAITING
+from bot.store.production_writing import delete_production
 from bot.store.runs import OPEN
+from bot.store.suggest_tables import Suggestions
 from bot.store.tables import (
     CaseDocuments,
     CaseResults,
@@ -27,6 +29,7 @@ from bot.store.tables import (
     TestSetSnapshots,
     Verdicts,
 )
+from bot.store.values import RunState
 from bot.store.verdicts import discard_experiments
 from schemas.values import Value
 
@@ -47,6 +50,8 @@ class Retention(Value):
     """Handled webhooks and commands. GitHub redelivers for three days."""
     texts_days: int = Field(default=365, ge=30)
     """Scorecards, records, prompts, test sets and model outputs. Their figures stay."""
+    spans_days: int = Field(default=30, ge=1)
+    """Single calls in production. Their hourly figures stay for ``KEEP_HOURS``."""
 
 
 class RetentionRecords:
@@ -62,13 +67,16 @@ class RetentionRecords:
         settled = at - timedelta(days=retention.deliveries_days)
         old = at - timedelta(days=retention.texts_days)
         deleted = self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_sessions(at)
+        deleted += delete_production(self._database, at, timedelta(days=retention.spans_days))
         return deleted + self._delete_abandoned() + self._delete_texts(old)
 
     def _delete_abandoned(self) -> int:
         """Deletes cases of runs that ended before their verdict was stored."""
         here = select(Verdicts).where(col(Verdicts.run_sequence) == col(Runs.sequence))
         with self._database.reading() as session:
-            of = select(Runs.sequence).where(col(Runs.state).not_in(OPEN), ~here.exists())
+            # A run that is done has a verdict, and nearly all runs are done.
+            ended = col(Runs.state).in_((RunState.CANCELLED.value, RunState.FAILED.value))
+            of = select(Runs.sequence).where(ended, ~here.exists())
             stored = select(Experiments).where(col(Experiments.run_sequence) == col(Runs.sequence))
             sequences = session.exec(of.where(stored.exists())).all()
         return sum(discard_experiments(self._database, one) for one in sequences if one is not None)
@@ -95,16 +103,32 @@ class RetentionRecords:
             return sum(ended)
 
     def _delete_texts(self, before: datetime) -> int:
-        old_runs = select(Verdicts.run_sequence).where(col(Verdicts.kept_at) < before)
+        deleted = 0
+        while portion := self._delete_texts_of_some(before):
+            deleted += portion
+        return deleted + self._delete_unused(before)
+
+    def _delete_texts_of_some(self, before: datetime) -> int:
+        """Deletes the texts of some old verdicts that still have them; returns the number of rows."""
         with self._database.writing() as session:
-            old = (col(Verdicts.kept_at) < before, col(Verdicts.scorecard).is_not(None))
-            # The row stays with its figures. Only the document goes.
-            deleted = session.exec(update(Verdicts).where(*old).values(scorecard=None, overview=None)).rowcount
-            old_experiments = select(Experiments.id).where(col(Experiments.run_sequence).in_(old_runs))
+            # Only these: those that lost their texts before would be searched again in each hour of the years to come.
+            wanted = (col(Verdicts.kept_at) < before, col(Verdicts.scorecard).is_not(None))
+            runs = session.exec(select(Verdicts.run_sequence).where(*wanted).limit(TOGETHER)).all()
+            old = select(Experiments.id).where(col(Experiments.run_sequence).in_(runs))
+            deleted = 0
             for cases in (CaseDocuments, CaseResults):
-                deleted += session.exec(delete(cases).where(col(cases.experiment_id).in_(old_experiments))).rowcount
-            recorded = (col(Experiments.run_sequence).in_(old_runs), col(Experiments.record).is_not(None))
+                deleted += session.exec(delete(cases).where(col(cases.experiment_id).in_(old))).rowcount
+            recorded = (col(Experiments.run_sequence).in_(runs), col(Experiments.record).is_not(None))
             deleted += session.exec(update(Experiments).where(*recorded).values(record=None)).rowcount
+            # The row stays with its figures. Only the document goes.
+            mine = col(Verdicts.run_sequence).in_(runs)
+            return deleted + session.exec(update(Verdicts).where(mine).values(scorecard=None, overview=None)).rowcount
+
+    def _delete_unused(self, before: datetime) -> int:
+        """Deletes what only old verdicts used, and what came too late; returns the number of rows."""
+        deleted = 0
+        with self._database.writing() as session:
+            old_runs = select(Verdicts.run_sequence).where(col(Verdicts.kept_at) < before)
             young = select(Experiments.id).where(col(Experiments.run_sequence).not_in(old_runs))
             for table, digests in (
                 (PromptVersions, (Experiments.baseline_digest, Experiments.candidate_digest)),
@@ -116,6 +140,8 @@ class RetentionRecords:
                 )
                 unused = (col(table.first_seen_at) < before, ~used.exists())
                 deleted += session.exec(delete(table).where(*unused)).rowcount
+            of = (col(Suggestions.asked_at) < before, col(Suggestions.report).is_not(None))
+            deleted += session.exec(update(Suggestions).where(*of).values(report=None)).rowcount
             deleted += _delete_drafts(session, before)
             gone = select(Installations.id).where(col(Installations.removed_at).is_not(None))
             # Events may arrive after the removal that they belong to.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func
 from sqlmodel import and_, col, not_, select
 
 from bot.store.installations import gone, seen
@@ -189,6 +190,18 @@ class RunRecords:
     def open_runs(self) -> list[Run]:
         """Returns every run that is queued or running."""
         return self._runs(select(Rows).where(col(Rows.state).in_(OPEN)))
+
+    def open_runs_of(self, repository_id: int, number: int) -> list[Run]:
+        """Returns the runs of a pull request that are queued or running."""
+        here = (col(Rows.repository_id) == repository_id, col(Rows.number) == number)
+        return self._runs(select(Rows).where(*here, col(Rows.state).in_(OPEN)))
+
+    def queued_runs(self) -> tuple[int, datetime | None]:
+        """Counts the runs that no worker has begun, and returns when the oldest was requested."""
+        counted = select(func.count(), func.min(Rows.opened_at)).where(col(Rows.state) == RunState.QUEUED.value)
+        with self._database.reading() as session:
+            count, oldest = session.exec(counted).one()
+            return count, oldest
 
     def _runs(self, wanted: SelectOfScalar[Rows]) -> list[Run]:
         with self._database.reading() as session:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from bot.store.columns import Instant, Money, Words
@@ -23,6 +23,9 @@ NAMES = {
 }
 Big = BigInteger().with_variant(Integer, "sqlite")
 """GitHub's ids and our sequences. SQLite numbers rows by itself only if the type is INTEGER."""
+
+
+HAS_TEXTS = text("scorecard IS NOT NULL")
 
 
 class Table(SQLModel):
@@ -56,7 +59,10 @@ class Deliveries(Table, table=True):
     """The ledger of webhooks."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_state_sequence", "state", "sequence"),)
+    __table_args__ = (
+        Index("ix_deliveries_state_sequence", "state", "sequence"),
+        Index("ix_deliveries_ended_at", "ended_at", postgresql_using="brin"),
+    )
     sequence: int | None = Field(default=None, sa_type=Big, primary_key=True)
     id: str = Field(sa_type=Text, unique=True)
     event: str = Field(sa_type=Words)
@@ -110,6 +116,10 @@ class Verdicts(Table, table=True):
     """The verdict of a run. Retention deletes the document; the row stays."""
 
     __tablename__ = "verdicts"
+    __table_args__ = (
+        # Of those that retention has not handled yet.
+        Index("ix_verdicts_kept_at", "kept_at", postgresql_where=HAS_TEXTS, sqlite_where=HAS_TEXTS),
+    )
     run_sequence: int = Field(
         sa_type=Big, primary_key=True, foreign_key="runs.sequence", sa_column_kwargs={"autoincrement": False}
     )
@@ -276,6 +286,7 @@ class Outcomes(Table, table=True):
     """Which rows of the shared outcome store a repository refers to. Written before they are paid."""
 
     __tablename__ = "outcomes"
+    __table_args__ = (Index("ix_outcomes_used_at", "used_at", postgresql_using="brin"),)
     repository_id: int = Field(
         sa_type=Big, primary_key=True, foreign_key="repositories.id", sa_column_kwargs={"autoincrement": False}
     )

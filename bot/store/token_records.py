@@ -1,4 +1,4 @@
-"""Stores tokens of readers: a hash of each, which repository it reads, and when it was last used."""
+"""Stores tokens of applications: a hash of each, its repository and kind, and when it was last used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from bot.store.hub_tables import ReadTokens
-from bot.store.hub_values import ReadToken, TokenOwner
+from bot.store.hub_values import ReadToken, TokenKind, TokenOwner
 from bot.store.installations import hold
 from bot.store.tables import Installations, Repositories
 from bot.store.values import RepositoryRef
@@ -23,15 +23,28 @@ USED_EVERY = timedelta(hours=1)
 MOST_TOKENS = 100
 """Tokens of one repository that are not revoked."""
 
+_INGESTS = (col(ReadTokens.kind) == TokenKind.INGEST.value, col(ReadTokens.revoked_at).is_(None))
+
 
 class TokenRecords:
     """Every method is one transaction. Raises StoreError."""
 
     _database: Database
 
-    def add_token(self, repository_id: int, name: str, token_hash: str, by: str, at: datetime) -> ReadToken | None:
+    def add_token(
+        self,
+        repository_id: int,
+        name: str,
+        token_hash: str,
+        by: str,
+        at: datetime,
+        *,
+        kind: TokenKind = TokenKind.READ,
+    ) -> ReadToken | None:
         """Stores a new token; ``None`` if the repository has ``MOST_TOKENS``."""
-        row = ReadTokens(repository_id=repository_id, name=name, hash=token_hash, made_by=by, made_at=at)
+        row = ReadTokens(
+            repository_id=repository_id, name=name, hash=token_hash, made_by=by, made_at=at, kind=kind.value
+        )
         with self._database.writing() as session:
             hold(session, repository_id)
             own = (col(ReadTokens.repository_id) == repository_id, col(ReadTokens.revoked_at).is_(None))
@@ -56,8 +69,14 @@ class TokenRecords:
             row.revoked_at = at
             return True
 
-    def token_owner(self, token_hash: str, at: datetime) -> TokenOwner | None:
-        """Returns what a token reads; ``None`` if it is unknown or revoked, or the App was removed there.
+    def has_ingest_token(self, repository_id: int) -> bool:
+        """Whether an application of this repository may send what happens in production."""
+        of = select(ReadTokens.id).where(col(ReadTokens.repository_id) == repository_id, *_INGESTS)
+        with self._database.reading() as session:
+            return session.exec(of.limit(1)).first() is not None
+
+    def token_owner(self, token_hash: str, at: datetime, kind: TokenKind = TokenKind.READ) -> TokenOwner | None:
+        """Returns what a token is for; ``None`` if it is unknown, revoked or of another kind, or the App was removed.
 
         Notes the use, once in ``USED_EVERY``.
         """
@@ -65,7 +84,8 @@ class TokenRecords:
             select(ReadTokens, Repositories, Installations)
             .join(Repositories, col(Repositories.id) == col(ReadTokens.repository_id))
             .join(Installations, col(Installations.id) == col(Repositories.installation_id))
-            .where(col(ReadTokens.hash) == token_hash, col(ReadTokens.revoked_at).is_(None))
+            .where(col(ReadTokens.hash) == token_hash, col(ReadTokens.kind) == kind.value)
+            .where(col(ReadTokens.revoked_at).is_(None))
             .where(col(Installations.removed_at).is_(None))
         )
         with self._database.reading() as session:

@@ -56,10 +56,14 @@ class RunKind(StrEnum):
     """A merge commit of the merge queue."""
     EXPERIMENT = "experiment"
     """One prompt of the default branch on several models, for a page. GitHub shows nothing of it."""
+    WATCH = "watch"
+    """The production version again, compared with its stored answers."""
     PLAYGROUND = "playground"
     """A draft of one prompt against the default branch, for a page. GitHub shows nothing of it."""
     PROMOTION = "promotion"
     """A tag's present version against a candidate."""
+    SUGGESTION = "suggestion"
+    """A search for a better prompt, or a round of a conversation about one."""
 
 
 ON_PAGES = (RunKind.EXPERIMENT, RunKind.PLAYGROUND)
@@ -190,12 +194,16 @@ class KeptVerdict(Value):
     kept_at: AwareDatetime
 
 
+NO_PULL_REQUEST = 0
+
+
 class AuditEntry(Value):
     """Who did what, when, in which role, and why. Never changed or deleted, except ``reason``, which goes with the
     installation."""
 
     repository_id: int
     number: int
+    """The pull request, or ``NO_PULL_REQUEST``."""
     by: str
     role: str
     """At that time."""

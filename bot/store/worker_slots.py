@@ -35,6 +35,11 @@ class SlotRecords:
         with self._database.reading() as session:
             return list(session.exec(select(Slots.slot).where(col(Slots.seen_at) < before).order_by(col(Slots.slot))))
 
+    def first_slot(self) -> str | None:
+        """Returns the first of the workers by name, which does what one must do for all of them."""
+        with self._database.reading() as session:
+            return session.exec(select(Slots.slot).order_by(col(Slots.slot)).limit(1)).first()
+
     def forget_slot(self, slot: str) -> None:
         """Removes a slot whose worker stopped or died."""
         with self._database.writing() as session:

@@ -1,8 +1,8 @@
-"""Metrics for Prometheus. Numbers only: no repository, person or sha is a label."""
+"""Metrics for Prometheus. No person or sha is a label. Prompts in production are, with the repository's number."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from bot.telemetry.production_metrics import ProductionGauges, PromptTotals
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ACK_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RUN_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
-class DeliveryCounts(Protocol):
+class WorkCounts(Protocol):
     """The part of the records that is read at each scrape. Methods block and raise StoreError."""
 
     def unhandled_count(self) -> int:
@@ -35,6 +36,10 @@ class DeliveryCounts(Protocol):
 
     def oldest_unhandled(self) -> datetime | None:
         """Returns when the oldest waiting delivery arrived."""
+        ...
+
+    def queued_runs(self) -> tuple[int, datetime | None]:
+        """Counts the runs that no worker has begun, and returns when the oldest was requested."""
         ...
 
 
@@ -61,22 +66,54 @@ class Metrics:
         self.spent = counter("spent_usd", "What providers charged, in USD")
         self.commands = counter("commands", "Commands in comments that were answered", ["command", "result"])
         """``result``: done, refused or unclear."""
+        self.spans = counter("spans", "Spans and log records of applications that were stored", ["signal"])
+        """``signal``: span or log. Those that were known are counted too."""
+        self.rejected_spans = counter("rejected_spans", "Spans that were refused: no valid id, or a wrong time")
+        self.refused_exports = counter("refused_exports", "Requests of exporters that were refused", ["status"])
         self.repairs = counter("repairs", "What the sweep repaired", ["what"])
+        self.github = counter("github_requests", "Requests to GitHub's API", ["result"])
+        """``result``: counted, unchanged (GitHub doesn't count it), refused or failed."""
+        self.github_left = Gauge(
+            "github_left_ratio",
+            "Share of the hour's requests that GitHub left at its last answer",
+            namespace=NAMESPACE,
+            registry=self._registry,
+        )
+        # Without an answer nothing is known, and that is not zero.
+        self.github_left.set(float("nan"))
 
-    def watch(self, ledger: DeliveryCounts, clock: Clock) -> None:
-        """Reads ``ledger`` at each scrape."""
-        self._registry.register(_LedgerGauges(ledger, clock))
+    def github_answered(self, status: int, left: float | None) -> None:
+        """Counts an answer of GitHub. ``left`` is the share of the hour's requests that it leaves."""
+        if status == 304:
+            result = "unchanged"
+        elif status in (403, 429):
+            result = "refused"
+        else:
+            result = "failed" if status >= 500 else "counted"
+        self.github.labels(result).inc()
+        if left is not None:
+            self.github_left.set(left)
+
+    def watch(self, records: WorkCounts, clock: Clock) -> None:
+        """Reads ``records`` at each scrape."""
+        self._registry.register(_WorkGauges(records, clock))
+
+    def watch_production(self, records: PromptTotals, clock: Clock, waiting: Callable[[], int]) -> None:
+        """Reads the prompts' figures and the length of the intake's queue at each scrape."""
+        self._registry.register(ProductionGauges(records, clock))
+        gauge = Gauge("waiting_spans", "Spans that wait to be stored", namespace=NAMESPACE, registry=self._registry)
+        gauge.set_function(waiting)
 
     def text(self) -> bytes:
         """Returns everything in Prometheus' text format. Blocks."""
         return generate_latest(self._registry)
 
 
-class _LedgerGauges(Collector):
-    """Gauges of waiting deliveries. Without an answer of the database they are left out: no data is not zero."""
+class _WorkGauges(Collector):
+    """Gauges of waiting work. Without an answer of the database they are left out: no data is not zero."""
 
-    def __init__(self, ledger: DeliveryCounts, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, records: WorkCounts, clock: Clock) -> None:
+        self._records = records
         self._clock = clock
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -84,18 +121,27 @@ class _LedgerGauges(Collector):
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Reads the ledger once."""
+        """Reads the records once."""
+        up = GaugeMetricFamily(f"{NAMESPACE}_database_up", "Whether the database answers")
         try:
-            waiting, failed = self._ledger.unhandled_count(), self._ledger.failed_count()
-            oldest = self._ledger.oldest_unhandled()
+            waiting, failed = self._records.unhandled_count(), self._records.failed_count()
+            oldest = self._records.oldest_unhandled()
+            queued, oldest_run = self._records.queued_runs()
         except StoreError:
-            yield GaugeMetricFamily(f"{NAMESPACE}_database_up", "Whether the database answers", 0)
+            up.add_metric([], 0)
+            yield up
             return
-        # Never negative: another machine with a faster clock may have stored the delivery.
-        age_s = max((self._clock.utc() - oldest).total_seconds(), 0.0) if oldest else 0.0
-        yield GaugeMetricFamily(f"{NAMESPACE}_database_up", "Whether the database answers", 1)
-        yield GaugeMetricFamily(f"{NAMESPACE}_waiting_deliveries", "Webhooks that wait", waiting)
-        yield GaugeMetricFamily(f"{NAMESPACE}_failed_deliveries", "Webhooks that failed", failed)
-        yield GaugeMetricFamily(
-            f"{NAMESPACE}_oldest_waiting_seconds", "Seconds since the oldest of them arrived", age_s
-        )
+        up.add_metric([], 1)
+        yield up
+        for name, help_text, value in (
+            ("waiting_deliveries", "Webhooks that wait", waiting),
+            ("failed_deliveries", "Webhooks that failed", failed),
+            ("oldest_waiting_seconds", "Seconds since the oldest waiting webhook arrived", self._age_s(oldest)),
+            ("queued_runs", "Runs that no worker has begun", queued),
+            ("oldest_queued_seconds", "Seconds since the oldest of them was requested", self._age_s(oldest_run)),
+        ):
+            yield GaugeMetricFamily(f"{NAMESPACE}_{name}", help_text, value)
+
+    def _age_s(self, since: datetime | None) -> float:
+        # Never negative: another machine with a faster clock may have stored it.
+        return max((self._clock.utc() - since).total_seconds(), 0.0) if since else 0.0

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import anyio
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
 
 from bot.telemetry.health import Trouble
 from bot.telemetry.logs import logger
-from bot.telemetry.metrics import CONTENT_TYPE, DeliveryCounts, Metrics
+from bot.telemetry.metrics import CONTENT_TYPE, Metrics, WorkCounts
+from bot.webhooks.bodies import BodyReader, BodyRefused
 from bot.webhooks.routing import EVENTS
 from bot.webhooks.signature import HEADER, signed
 from schemas.errors import StoreError
@@ -57,7 +57,7 @@ SAFE = {
 log = logger("web")
 
 
-class DeliveryLedger(DeliveryCounts, Protocol):
+class DeliveryLedger(WorkCounts, Protocol):
     """The part of the records that the endpoints need. Methods block and raise StoreError."""
 
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
@@ -96,8 +96,7 @@ class WebhookReceiver:
     metrics: Metrics
     wake: Callable[[], None]
     troubles: Callable[[], tuple[str, ...]]
-    body_s: float = BODY_S
-    buffered: int = 0
+    bodies: BodyReader = field(default_factory=lambda: BodyReader(LARGEST_BODY, MOST_BUFFERED, BODY_S))
     _logged: dict[str, _LastLogged] = field(default_factory=dict)
     """By reason: when a rejection was logged, and how many were not logged since."""
     writers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WRITERS))
@@ -113,7 +112,10 @@ class WebhookReceiver:
             raise RejectedWebhook(400, "X-GitHub-Event or X-GitHub-Delivery is not one of GitHub's")
         if _header(request, "content-type", 415, JSON_ONLY).partition(";")[0].strip().lower() != "application/json":
             raise RejectedWebhook(415, JSON_ONLY)
-        body = await self._read(request)
+        try:
+            body = await self.bodies.read(request)
+        except BodyRefused as refusal:
+            raise RejectedWebhook(refusal.status, refusal.why) from None
         if not signed(body, given, self.secrets):
             raise RejectedWebhook(401, "the signature is wrong")
         try:
@@ -143,32 +145,6 @@ class WebhookReceiver:
         store = partial(self.records.receive, delivery, event, body, self.clock.utc())
         # A pool of its own: the default one may be full of work that waits for GitHub.
         return await anyio.to_thread.run_sync(store, limiter=self.writers)
-
-    async def _read(self, request: Request) -> bytes:
-        """Reads the body. Its size, its time and the size of all bodies together are limited."""
-        # Only a hint: it refuses honest senders early. The stream is counted anyway.
-        announced = request.headers.get("content-length", "0")
-        if announced.isascii() and announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY):
-            raise RejectedWebhook(413, "the body is too large")
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self.body_s):
-                async for part in request.stream():
-                    size += len(part)
-                    self.buffered += len(part)
-                    if size > LARGEST_BODY:
-                        raise RejectedWebhook(413, "the body is too large")
-                    if self.buffered > MOST_BUFFERED:
-                        raise RejectedWebhook(503, "too much data is being sent at once")
-                    parts.append(part)
-        except TimeoutError:
-            raise RejectedWebhook(408, "the body came too slowly") from None
-        except ClientDisconnect:
-            raise RejectedWebhook(400, "the body is incomplete") from None
-        finally:
-            self.buffered -= size
-        return b"".join(parts)
 
 
 JSON_ONLY = "webhooks must be application/json: set the content type of the App's webhook"

@@ -38,6 +38,7 @@ def lint_tests(
     if not test_set.cases:
         return (
             Finding(what="the test set has no cases", where=test_set.path, hint="nothing can be measured: add cases"),
+            *test_set.warnings,
         )
     found = [*test_set.warnings, *_blanks(test_set), *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from engine.commands.backtest import expected_cost
@@ -20,7 +20,8 @@ def cost_line(task: Task, budget_usd: Decimal) -> str:
     parts = task.split
     calls, cost = expected_cost([task.alone])
     runs = 2 * task.change.gate.repetitions  # of both versions
-    judging, judged_cost = (runs * each for each in expected_cost([task.judging]))
+    # On the cases that the optimizer never saw, then on all of them, as the check of a pull request.
+    judging, judged_cost = (runs * each for each in expected_cost([task.judging, task.alone]))
     left = budget_usd * (1 - SHARE)
     few = f" To judge one edit, that is probably too little: the optimizer leaves {usd(left)}."
     return (
@@ -46,6 +47,10 @@ def suggestion_lines(found: SearchReport) -> Iterator[str]:
         yield f"{found.lineage}: nothing to propose. {tried} tried, {len(found.judged)} judged, and none proven better"
     for number, each in enumerate(found.judged, 1):
         yield from _numbers(each, number)
+    if best is not None and best.failing:
+        yield f"Of {plural(best.failing, 'case')} that failed and were shown to the optimizer, {best.fixed} pass now."
+    if found.check is not None:
+        yield "All cases were measured too, so the check of a pull request makes no further calls for this edit."
     if found.patterns:
         yield "Where the prompt fails on the cases shown:"
         yield from (f"  {_cut(pattern.sentence)}" for pattern in found.patterns)
@@ -56,17 +61,21 @@ def suggestion_lines(found: SearchReport) -> Iterator[str]:
 
 def edit_lines(found: SearchReport) -> Iterator[str]:
     """Yields the diff of the file, or else the new messages."""
-    if found.proposed is None:
-        return
-    if found.patch is not None:
-        lines = found.patch.removesuffix("\n").split("\n")
+    if found.proposed is not None:
+        yield from diff_lines(found.patch, found.prompt, found.proposed.texts)
+
+
+def diff_lines(patch: str | None, prompt: str, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yields a patch of the prompt's file; without one, the new messages."""
+    if patch is not None:
+        lines = patch.removesuffix("\n").split("\n")
         shown = [_seen(line) for line in lines]
         if shown != lines:
             yield "The file has invisible characters, shown by number. --format json has the exact patch."
         yield from shown
         return
-    yield f"{visible(found.prompt)} can't be edited automatically. Replace these messages:"
-    for name, text in found.proposed.texts.items():
+    yield f"{visible(prompt)} can't be edited automatically. Replace these messages:"
+    for name, text in texts.items():
         yield f"--- {visible(name)}"
         yield from (_seen(line) for line in text.strip("\n").split("\n"))
 

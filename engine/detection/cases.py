@@ -14,6 +14,8 @@ class CaseChanges(Value):
     added: tuple[TestCase, ...] = ()
     removed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
+    unverified: int = 0
+    """New cases that no person has confirmed. They are not measured."""
     unread: tuple[str, ...] = ()
     """Changed keys that the reader ignores."""
 
@@ -38,12 +40,13 @@ def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
     # A test set that is gone or unreadable counts as removed, so a person must look.
     if head is None:
         return CaseChanges(removed=tuple(before))
-    after = _contents(head)
+    after, aside = _contents(head), {case.id for case in base.unverified}
     kept = [name for name in before if name in after]
     return CaseChanges(
         added=tuple(case for case in head.cases if case.id not in before),
         removed=tuple(name for name in before if name not in after),
         edited=tuple(name for name in kept if after[name] != before[name]),
+        unverified=sum(case.id not in aside for case in head.unverified),
         unread=tuple(sorted(_unread_keys(base, head, [*kept, NO_CASE]))),
     )
 

@@ -22,6 +22,8 @@ from engine.readers.rubrics import read_rubric
 from engine.readers.scorers import read_scorer
 from engine.readers.test_files import named_files, read_tests
 from engine.readers.testsets import inline_test_set
+from engine.readers.unverified import unverified_finding, without_unverified
+from engine.render.figures import plural
 from schemas.config import LineageConfig
 from schemas.detection import End
 from schemas.ports import ScorerSource
@@ -106,7 +108,11 @@ def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
         return End.NEEDS_REVIEW, "it removes or edits cases, or is unreadable"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
-    return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "no case of the test set differs")
+    if gating.cases.added:
+        return End.MEASURED, "added cases"
+    if count := gating.cases.unverified:
+        return End.HARMLESS, f"{plural(count, 'new case')}, unverified and therefore not measured"
+    return End.HARMLESS, "no case of the test set differs"
 
 
 def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference], *, alone: bool = False) -> Grading:
@@ -228,13 +234,15 @@ def _test_set(
     """
     written = _written(entry, lineage)
     if not written:
-        tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
+        tests = attempt(lambda: without_unverified(inline_test_set(prompt))) if prompt else None
     elif len(written) == 1 and not is_pattern(written[0]) and not files.entry(written[0]):
         return None
     else:
         key = f"lineages.{entry.key}.tests"
         tests = attempt(lambda: read_tests(written, files, lineage.columns, key=key, may_lack=may_lack))
-    return None if isinstance(tests, TestSet) and not tests.cases else tests
+    if isinstance(tests, TestSet) and not tests.cases:
+        return unverified_finding(tests.unverified, tests.path) if tests.unverified else None
+    return tests
 
 
 def _no_tests(entry: Entry, why: TestSet | Finding | None) -> Reason:

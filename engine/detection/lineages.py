@@ -30,6 +30,7 @@ from engine.detection.sides import Sides
 from engine.detection.snapshot import PROMPT_AND_TESTS, Difference, Watched, configured_paths, differences, made_of
 from engine.detection.test_paths import named_by_tests
 from engine.detection.unfilled import unfilled_warnings
+from engine.readers.file_patterns import is_pattern
 from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
 from schemas.diffs import PromptDiff
@@ -55,11 +56,25 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
         for entry in entries
         if entry.new or entry.policy or entry.models_changed or differences(named[entry.name], sides.changes)
     ]
+    _fetch(reached, sides)
     places = {entry.name: place_after(entry, sides) or entry.head_prompt for entry in reached}
     after = made_of(places.values(), sides.merged)
     return [
         (entry, differences({**after[places[entry.name]], **named[entry.name]}, sides.changes)) for entry in reached
     ]
+
+
+def _fetch(entries: Sequence[Entry], sides: Sides) -> None:
+    """Reads the files of lineages with a few requests to git. A request for each file would take most of the time."""
+    named = {path for entry in entries for path in entry.paths if not is_pattern(path)}
+    new = {path for entry in entries if entry.new for path in entry.paths if not is_pattern(path)}
+    prompts = {path for entry in entries for path in (*entry.prompt.paths, *entry.head_prompt.paths)}
+    moved = {sides.changes.moves.get(path, path) for path in prompts}
+    sides.base.fetch(named)
+    sides.base.fetch_prompts(prompts)
+    # Most test sets are the same on both sides, and only the base's counts.
+    sides.merged.fetch(new | (named & sides.changes.touched))
+    sides.merged.fetch_prompts(prompts | moved)
 
 
 def _watched(entry: Entry, prompts: Mapping[Reference, Watched], of_tests: Watched) -> dict[str, str]:

@@ -185,6 +185,7 @@ RUN: Mapping[str, Judge] = {
     "max_age": _age,
 }
 EXPLAIN: Mapping[str, Judge] = {"budget_usd": _always(NEUTRAL)}  # it comes after the verdict
+SUGGEST: Mapping[str, Judge] = {"budget_usd": _always(NEUTRAL), "model": _always(NEUTRAL)}  # no verdict depends on it
 LINEAGE: Mapping[str, Judge] = {
     "use_case": _always(UNCLEAR),
     "prompt": _always(UNCLEAR),
@@ -206,6 +207,7 @@ LINEAGE: Mapping[str, Judge] = {
     "reference": _always(UNCLEAR),
     "static": _always(UNCLEAR),
     "template": _always(UNCLEAR),
+    "production": _always(UNCLEAR),  # kept content may be personal data
 }
 TAGS: Mapping[str, Judge] = {
     "immutable": _names(TIGHTER),
@@ -261,6 +263,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _budget("budget", base.budget, head.budget)
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("explain", _flat(_json(base.explain)), _flat(_json(head.explain)), EXPLAIN)
+    yield from _settings("suggest", _json(base.suggest), _json(head.suggest), SUGGEST)
     yield from _settings("tags", _json(base.tags), _json(head.tags), TAGS)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):

@@ -349,7 +349,7 @@ def _lines_of_parts(
 
 def _lines_of_file(named: str, before: str, after: str, sides: Sides) -> tuple[str, tuple[tuple[int, int], ...]]:
     """``before`` and ``after`` are the prompt's paths: of one with two files, their folder, whichever is ``named``."""
-    pair = (path for path in sides.changes.touched if path.startswith(f"{after}/") and path in sides.merged)
+    pair = (path for path in (sides.changes.below(after) if after else ()) if path in sides.merged)
     file = min(pair, default=named)
     return file, _stretches(f"{before}{file.removeprefix(after)}", file, sides)
 

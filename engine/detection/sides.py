@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from engine.detection.files import PAIRED, REGULAR, Files, folder_of
+from engine.readers.file_patterns import fixed_folder, is_pattern, matches
 from schemas.ports import SourceTree
 from schemas.trees import Merge, TreeChange
 
@@ -48,6 +50,44 @@ class Changes:
                 # The other file of the pair may move to another folder. The first one decides.
                 moves.setdefault(folder_of(before), folder_of(after))
         return moves
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """The places in ``all`` of each path's changes."""
+        places: dict[str, list[int]] = {}
+        for place, change in enumerate(self.all):
+            for path in dict.fromkeys(change.paths):
+                places.setdefault(path, []).append(place)
+        return places
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.touched)
+
+    def of(self, paths: Iterable[str]) -> Iterator[TreeChange]:
+        """Yields the changes that touch any of ``paths``, in their order."""
+        places = {place for path in paths for place in self._places.get(path, ())}
+        return (self.all[place] for place in sorted(places))
+
+    def below(self, folder: str) -> Sequence[str]:
+        """Returns the touched paths in a folder and the folders below it, sorted. Empty: all of them."""
+        if not folder:
+            return self._sorted
+        # All paths that start with “folder/” are neighbors, and “0” is the character after “/”.
+        start, end = bisect_left(self._sorted, f"{folder}/"), bisect_left(self._sorted, f"{folder}0")
+        return self._sorted[start:end]
+
+    def named(self, watched: Iterable[str]) -> set[str]:
+        """Returns the touched paths for which a path or a pattern of ``watched`` stands."""
+        found: set[str] = set()
+        for path in watched:
+            if is_pattern(path):
+                # The folder itself too: `**` may stand for nothing, so that `a/**` matches a file `a`.
+                around = (*self.below(folder := fixed_folder(path)), folder)
+                found.update(each for each in around if each in self.touched and matches(path, each))
+            elif path in self.touched:
+                found.add(path)
+        return found
 
     def touches(self, path: str) -> bool:
         """Returns whether the file, or anything in the folder, changes."""

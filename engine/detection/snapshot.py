@@ -183,7 +183,9 @@ def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
     around = [path for path in watched if path.endswith("/") or is_pattern(path)]
     if watched.keys().isdisjoint(changes.touched) and not any(_touches(path, changes) for path in around):
         return ()
-    named = [(change, _watched_as(change.paths, watched, around)) for change in changes.all]
+    near = {path for folder in around if folder.endswith("/") for path in changes.below(folder.strip("/"))}
+    reached = changes.of(near | changes.named(watched))
+    named = [(change, _watched_as(change.paths, watched, around)) for change in reached]
     return tuple(Difference(what, change.before, change.after) for change, what in named if what is not None)
 
 
@@ -191,7 +193,7 @@ def _touches(around: str, changes: Changes) -> bool:
     """Returns whether anything in a folder, or that matches a pattern, changes."""
     if around.endswith("/"):
         return changes.touches(around[:-1])
-    return any(matches(around, path) for path in changes.touched)
+    return bool(changes.named([around]))
 
 
 def _watched_as(paths: Sequence[str], watched: Watched, around: Sequence[str]) -> str | None:

@@ -11,14 +11,14 @@ from engine.detection.lookups import lookups
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.quoted import judged, newly_quoted
 from engine.gate.signflip import FLIPS, single_p
-from engine.improve.split import Split, clusters
+from engine.improve.split import clusters
 from schemas.detection import Detection, LineageChange, ModelPair
 from schemas.effects import CaseEffect, EffectResult
 from schemas.gate_config import GateMode
 from schemas.prompts import PromptFile
-from schemas.scorecard import Change, LineageCard
+from schemas.scorecard import Change, LineageCard, Scorecard
 from schemas.testsets import TestCase
-from schemas.verdicts import VerdictStatus
+from schemas.verdicts import ReasonCode, VerdictStatus
 
 JUDGED = 3
 """The most edits that are judged. Each is one test, so the level is divided among them."""
@@ -33,11 +33,13 @@ def of_cases(today: Detection, change: LineageChange, cases: Sequence[TestCase])
     return today.model_copy(update={"lineages": (change.model_copy(update={"tests": tests}),)})
 
 
-def edit_detection(today: Detection, change: LineageChange, edited: PromptFile, split: Split) -> Detection:
-    """Returns the edit as a change of the prompt, judged on the cases that the optimizer never saw.
+def edit_detection(
+    today: Detection, change: LineageChange, edited: PromptFile, cases: Sequence[TestCase], mode: GateMode | None = None
+) -> Detection:
+    """Returns the edit as a change of the prompt, judged on these cases, as in a pull request.
 
-    ``today`` is the commit read alone. Every case runs, whatever the policy's mode: an early end would save the calls
-    that prove an improvement. An edit that quotes any case needs review, as in a pull request.
+    ``today`` is the commit read alone. ``mode`` replaces the policy's. An edit that quotes any case of the test set
+    needs review.
     """
     before = change.candidate
     assert before is not None
@@ -53,7 +55,7 @@ def edit_detection(today: Detection, change: LineageChange, edited: PromptFile, 
             "models": pairs,
             "baseline": before,
             "candidate": edited,
-            "gate": change.gate.model_copy(update={"mode": GateMode.FIXED}),
+            "gate": change.gate if mode is None else change.gate.model_copy(update={"mode": mode}),
             "changes": (Change(kind="prompt", detail=edited.path, path=edited.path),),
             "endings": (),
             "diff": diff_prompts(before, edited),
@@ -62,7 +64,7 @@ def edit_detection(today: Detection, change: LineageChange, edited: PromptFile, 
             "warnings": (*change.warnings, *warnings),
         }
     )
-    return of_cases(today, edit, split.judged)
+    return of_cases(today, edit, cases)
 
 
 def better_p(effects: Sequence[CaseEffect], cases: Sequence[TestCase]) -> float:
@@ -74,6 +76,11 @@ def better_p(effects: Sequence[CaseEffect], cases: Sequence[TestCase]) -> float:
         return 1.0
     names = [cases[group[0]].id for group in groups]
     return single_p(falls, tuple(names), "suggest", FLIPS)
+
+
+def is_short(cards: Scorecard) -> bool:
+    """Returns whether the budget ended a measurement."""
+    return any(reason.code is ReasonCode.BUDGET for card in cards.lineages for reason in card.reasons)
 
 
 def refusal(cards: Sequence[LineageCard], p: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from engine.prompt_edits import NotEditableError
 from engine.prompt_edits.edit import Editing
@@ -13,8 +14,23 @@ from schemas.prompts import Dialect, PromptFile
 from schemas.references import whole
 
 
-def patch_of(files: Mapping[str, bytes], before: PromptFile, after: PromptFile, template: Dialect | None) -> str | None:
-    """Returns the unified diff that makes ``after`` of ``before``; ``None`` if no edit of the files is sure to.
+class FileEdit(NamedTuple):
+    """A file of a prompt, before and after an edit."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+    @property
+    def patch(self) -> str:
+        """The difference as ``git apply`` reads it."""
+        return unified(self.path, self.before.decode(), self.after.decode())
+
+
+def file_edit(
+    files: Mapping[str, bytes], before: PromptFile, after: PromptFile, template: Dialect | None
+) -> FileEdit | None:
+    """Returns the file that makes ``after`` of ``before``; ``None`` if no edit of the file is sure to.
 
     ``files`` holds the contents of the tree by path. Code and keys of documents are left to a person.
     """
@@ -27,7 +43,10 @@ def patch_of(files: Mapping[str, bytes], before: PromptFile, after: PromptFile, 
                 editing.set_text(index, now.content)
     except (SourceError, NotEditableError):
         return None
-    return "".join(unified(path, files[path].decode(), new.decode()) for path, new in editing.changed.items())
+    if len(editing.changed) != 1:
+        return None
+    ((path, new),) = editing.changed.items()
+    return FileEdit(path, files[path], new)
 
 
 def unified(path: str, old: str, new: str) -> str:

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-import numpy as np
-
-from engine.gate.cells import Batch, Observations
+from engine.improve.ports import Ports, reflected
 from engine.improve.reflection import Example, reflection_request, rewritten
-from engine.improve.split import clusters
+from engine.improve.scoring import scored_once
+from engine.improve.split import cluster_numbers
 from engine.improve.texts import Texts, like, problem, with_texts
 from engine.patterns.patterns import failing_patterns
 from engine.planning.plan import ArmSource, Plan, request_of
 from engine.planning.rendering import job_of, render
-from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
-from engine.runner.calls import Calls, priced
-from engine.runner.experiment import ArmPlan, Endpoint, Experiment, Progress
-from engine.runner.run import run
+from engine.runner.experiment import Endpoint
 from evaluators.trajectory import in_lines
-from schemas.blame import Pattern
+from schemas.blame import Pattern, Unit
 from schemas.config import RunConfig
 from schemas.errors import ProviderError
-from schemas.outcomes import Arm, Completion, CompletionError, Outcome, Score
-from schemas.ports import Clock, OutcomeStore, RenderFailure, TemplateRenderer
+from schemas.outcomes import Completion, CompletionError, Outcome, Score
+from schemas.ports import RenderFailure
 
 FAILS = 0.5
 """A case with a lower score fails."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What the search and the judgment need of the world."""
-
-    access: Access
-    store: OutcomeStore
-    clock: Clock
-    renderer: TemplateRenderer
-    on_progress: Callable[[Progress], None] | None = None
-    on_line: Callable[[str], None] = lambda _: None
 
 
 class Search:
@@ -55,15 +38,18 @@ class Search:
         reflector: Endpoint,
         settings: RunConfig,
         keep: Sequence[str],
+        lost: Sequence[Unit],
         ports: Ports,
         cap: SpendingCap,
     ) -> None:
-        """``plan`` is the plan of the shown cases alone. ``keep`` are texts that an edit may not remove."""
+        """``plan`` is the plan of the shown cases alone. ``keep`` are texts that an edit may not remove, ``lost`` are
+        earlier changes that lost shown cases."""
         self._plan = plan
         self._source = source
         self._reflector = reflector
         self._settings = settings
         self._keep = keep
+        self._lost = lost
         self._ports = ports
         self._cap = cap
         self._seen: dict[tuple[tuple[str, ...], int], Example] = {}
@@ -87,18 +73,14 @@ class Search:
         key, old = _key(texts), texts[name]
         examples = sorted((self._seen[key, case] for case in cases), key=lambda each: each.score)
         sentences = [pattern.sentence for pattern in self.patterns]
-        request = reflection_request(old, name.partition(" ")[0], examples, sentences, self._reflector)
+        request = reflection_request((old, name.partition(" ")[0]), examples, sentences, self._lost, self._reflector)
         # Asked the same again, the model may give another answer, which is stored beside the first.
         repetition = self._asked[request.digest]
         self._asked[request.digest] += 1
-        own = SpendingCap(None, within=self._cap)
-        calls = Calls(self._ports.access, self._ports.store, self._ports.clock, own, self._settings)
-        answer, _ = await calls.answer(request, repetition, self._reflector)
-        if not isinstance(answer, CompletionError):
-            answer = priced(answer, self._reflector)
-        if isinstance(answer, CompletionError):
-            raise ProviderError(f"the reflection model gave no answer: {answer.message}", hint=answer.hint or None)
-        found = rewritten(answer.completion.text)
+        answer = await reflected(
+            request, self._reflector, self._ports, self._cap, settings=self._settings, repetition=repetition
+        )
+        found = rewritten(answer)
         new = None if found is None else like(old, found)
         if new is None or new == old or problem(self._source.prompt, old, new, self._keep):
             return None
@@ -121,8 +103,7 @@ class Search:
         """What the cases have in common that fail with the prompt as it is."""
         if self._patterns is None:
             failing = [case for case, example in enumerate(self._own()) if example.score < FAILS]
-            group = {index: number for number, of in enumerate(clusters(self._plan.cases)) for index in of}
-            groups = [group[index] for index in range(len(self._plan.cases))]
+            groups = cluster_numbers(self._plan.cases)
             seed = int(self._plan.digest[:8], 16)
             self._patterns = failing_patterns(self._plan.cases, failing, clusters=groups, seed=seed)
         return self._patterns
@@ -130,6 +111,12 @@ class Search:
     def mean(self, texts: Texts) -> float:
         """Returns the mean score over all shown cases."""
         return sum(example.score for example in self._all(_key(texts))) / len(self._plan.cases)
+
+    def fixed(self, texts: Texts) -> tuple[int, int]:
+        """Returns the number of cases that fail with the prompt as it is, and how many of them pass with ``texts``."""
+        failing = [case for case, example in enumerate(self._own()) if example.score < FAILS]
+        edited = self._all(_key(texts))
+        return len(failing), sum(edited[case].score >= FAILS for case in failing)
 
     def better(self, texts: Texts) -> list[dict[str, str]]:
         """Returns the edits with a higher mean than ``texts`` over all shown cases, the best and shortest first.
@@ -165,26 +152,8 @@ class Search:
         source = ArmSource(prompt, self._source.model)
         rendered = render(self._ports.renderer, [job_of(prompt, case) for case in chosen])
         requests = [None if isinstance(each, RenderFailure) else request_of(source, each) for each in rendered]
-        one = Experiment(
-            lineage=self._plan.lineage,
-            name=self._plan.model,
-            cases=chosen,
-            arms={Arm.CANDIDATE: ArmPlan(self._plan.arms[Arm.CANDIDATE].endpoint, requests)},
-            evaluator=self._plan.evaluator,
-            protocol=lambda: _once(len(chosen)),
-            judges=self._plan.judges,
-            settings=self._settings,
-            max_steps=self._plan.max_steps,
-        )
-        ports = self._ports
-        (result,) = await run(
-            [one],
-            access=ports.access,
-            store=ports.store,
-            clock=ports.clock,
-            settings=self._settings,
-            within=self._cap,
-            on_progress=ports.on_progress,
+        result = await scored_once(
+            self._plan, chosen, requests, settings=self._settings, ports=self._ports, cap=self._cap
         )
         if result.stopped is not None:
             raise result.stopped
@@ -213,10 +182,3 @@ def _text_of(answer: Completion) -> str:
 
 def _key(texts: Texts) -> tuple[str, ...]:
     return tuple(text for _, text in sorted(texts.items()))
-
-
-def _once(size: int) -> Generator[Batch, Observations, bool]:
-    """Asks for every case once."""
-    zeros = np.zeros(size, dtype=np.int64)
-    yield Batch(cases=np.arange(size), arms=np.ones(size, dtype=np.int8), repetitions=zeros, purpose="look")
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.blame import Pattern
 from schemas.pricing import Usd
-from schemas.scorecard import LineageCard
+from schemas.scorecard import LineageCard, Scorecard
 from schemas.values import Value
 
 
@@ -21,6 +21,10 @@ class Judged(Value):
 
     own: Numbers
     """The optimizer's own figure, over the cases that it worked on."""
+    failing: int
+    """Cases that the optimizer worked on, and that fail with the prompt as it is."""
+    fixed: int
+    """Those of them that pass with the edit."""
     texts: dict[str, str]
     """The edited messages, by role and number."""
     card: LineageCard
@@ -48,6 +52,9 @@ class SearchReport(Value):
     """In the order of the optimizer's own figures. Only the last may be proposed."""
     patterns: tuple[Pattern, ...]
     """What the shown cases have in common that fail with the prompt as it is."""
+    check: Scorecard | None = None
+    """Of the proposed edit over all cases: a pull request with it repeats this, and makes no further calls. ``None``:
+    nothing is proposed, or the budget ended before."""
     patch: str | None = None
     """Unified diff of the proposed edit. ``None``: nothing is proposed, or the file can't be edited safely."""
     calls: int

@@ -103,5 +103,11 @@ def clusters(cases: Sequence[TestCase]) -> list[tuple[int, ...]]:
     return [tuple(group) for group in members.values()]
 
 
+def cluster_numbers(cases: Sequence[TestCase]) -> list[int]:
+    """Returns for each case the number of its cluster."""
+    numbers = {index: number for number, group in enumerate(clusters(cases)) for index in group}
+    return [numbers[index] for index in range(len(cases))]
+
+
 def _rank(cases: Sequence[TestCase], group: Sequence[int]) -> str:
     return digest_of(["held out", min(digest_of(cases[index].model_dump(mode="json")) for index in group)])

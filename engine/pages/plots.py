@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 MARGIN = 0.05
 """Room above and below the values, as a share of their range."""
@@ -88,3 +90,60 @@ def radar(names: Sequence[str], series: Sequence[Sequence[float | None]]) -> Rad
         axes.append(Axis(name, round(x, 1), round(y, 1), anchor))
     rings = tuple(polygon([share] * len(names)) for share in (0.5, 1.0))
     return Radar(tuple(axes), rings, tuple(polygon(one) for one in series))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One part of a stacked bar, in percent of the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+
+
+def stacked(rows: Sequence[Sequence[int]]) -> tuple[Bar, ...]:
+    """Returns one bar for each row of counts, split by their shares. A row without a count has none."""
+    step = 100 / max(len(rows), 1)
+    bars = []
+    for number, counts in enumerate(rows):
+        total, top = sum(counts), 0.0
+        for series, count in enumerate(counts):
+            if count:
+                height = count / total * 100
+                x, y, width = number * step + step * 0.1, top, step * 0.8
+                bars.append(Bar(round(x, 3), round(y, 3), round(width, 3), round(height, 3), series))
+                top += height
+    return tuple(bars)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Values over days, from 0 at the bottom. ``segments`` leave out days without a value."""
+
+    points: tuple[tuple[float, float], ...]
+    segments: tuple[tuple[float, float, float, float], ...]
+    top: float | Decimal
+    """The value at the frame's top."""
+
+
+def trend(values: Sequence[float | Decimal | None]) -> Trend | None:
+    """Returns the line of values, in percent of the frame. ``None`` without a value."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    top = max(known) or 1
+    step = 100 / len(values)
+    places = [
+        None if value is None else (round((number + 0.5) * step, 3), round((1 - float(value) / float(top)) * 100, 3))
+        for number, value in enumerate(values)
+    ]
+    pairs = itertools.pairwise(places)
+    segments = tuple((*one, *other) for one, other in pairs if one is not None and other is not None)
+    return Trend(tuple(place for place in places if place is not None), segments, top)
+
+
+def day_mark(number: int, days: int) -> float:
+    """Returns where the beginning of a day is, in percent of the frame."""
+    return round(number * 100 / days, 3)

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from engine.pages.plots import radar, score_line
+from engine.pages.plots import day_mark, radar, score_line, stacked, trend
 from engine.render.encode import visible
 from engine.render.html import Room, page_environment, page_source
 
@@ -63,7 +63,8 @@ def script_name() -> str:
 def _environment() -> Environment:
     made = page_environment("engine.pages")
     made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA], "typed": typed}
-    made.globals |= {"radar": radar, "score_line": score_line, "STYLE": stylesheet_name(), "SCRIPT": script_name()}
+    plots = {"radar": radar, "score_line": score_line, "stacked": stacked, "trend": trend, "day_mark": day_mark}
+    made.globals |= {**plots, "STYLE": stylesheet_name(), "SCRIPT": script_name()}
     return made
 
 

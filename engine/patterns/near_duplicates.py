@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 THRESHOLD = 90.0
@@ -31,7 +32,7 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:
     """
     from rapidfuzz import fuzz
 
-    plain = [normalised(text[: 2 * MAX_LETTERS])[:MAX_LETTERS] for text in texts]
+    plain = [_compared(text) for text in texts]
     group = list(range(len(texts)))
 
     def root(index: int) -> int:
@@ -52,6 +53,24 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:
     for index in range(len(texts)):
         members[root(index)].append(index)
     return [tuple(found) for found in members.values() if len(found) > 1]
+
+
+def most_similar(text: str, texts: Sequence[str]) -> tuple[int, float] | None:
+    """Returns the index of the most similar text and the similarity in percent; ``None`` if none is a near-duplicate.
+
+    Case and blanks are ignored.
+    """
+    from rapidfuzz import fuzz, process
+
+    found = process.extractOne(
+        _compared(text), [_compared(one) for one in texts], scorer=fuzz.ratio, score_cutoff=THRESHOLD
+    )
+    return None if found is None else (found[2], found[1])
+
+
+@lru_cache(maxsize=32_768)
+def _compared(text: str) -> str:
+    return normalised(text[: 2 * MAX_LETTERS])[:MAX_LETTERS]
 
 
 def normalised(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from schemas.effects import CostPart
@@ -65,6 +66,7 @@ def tier_of(price: Price, read: int) -> TokenPrices:
     return max(reached, key=lambda tier: tier.above) if reached else price
 
 
+@lru_cache(maxsize=256)
 def is_free(price: Price) -> bool:
     """Returns whether every price is 0."""
     return not any(amount for part in (price, *price.tiers) for name, amount in part if isinstance(amount, Decimal))

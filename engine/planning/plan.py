@@ -11,6 +11,7 @@ from engine.planning.call_cost import Estimate, estimate
 from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
 from engine.planning.rendering import job_of, render
+from engine.planning.requests import Requests
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig
@@ -119,7 +120,8 @@ def plan_experiment(
     if not cases:
         where = ", ".join(config.test_paths) or "the prompt's testData"
         return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
-    rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
+    same: dict[Message, Message] = {}
+    rendered = {arm: _rendered(source, cases, renderer, same) for arm, source in _sources(baseline, candidate)}
     if problem := _unfilled(candidate, rendered, len(tests)):
         return problem
     warnings: list[Finding] = []
@@ -132,7 +134,7 @@ def plan_experiment(
             warnings.append(Finding(what=what, where=source.prompt.path, hint=hint))
         else:
             endpoint = Endpoint(model=source.model, price=prices.price(source.model))
-            arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+            arms[arm] = ArmPlan(endpoint=endpoint, requests=Requests(request_of(source, messages[0]), messages))
     max_steps = config.max_steps if config.use_case == UseCase.AGENT else None
     if problem := _mismatch(config, _prompts(baseline, candidate), arms, cases):
         return problem
@@ -243,9 +245,10 @@ Rendered = Mapping[Arm, list[tuple[Message, ...]] | _Unfilled]
 
 
 def _rendered(
-    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
+    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer, same: dict[Message, Message]
 ) -> list[tuple[Message, ...]] | _Unfilled:
-    """Returns the messages of every case, or why there are none."""
+    """Returns the messages of every case, or why there are none. ``same`` collects messages that several cases share:
+    most have the same system message, and both arms the same user message."""
     jobs = [job_of(source.prompt, case) for case in cases]
     done: list[tuple[Message, ...]] = []
     failures: list[tuple[int, RenderFailure]] = []
@@ -253,7 +256,7 @@ def _rendered(
         if isinstance(result, RenderFailure):
             failures.append((index, result))
         else:
-            done.append(result)
+            done.append(tuple(same.setdefault(message, message) for message in result))
     if not failures:
         return done
     first, failure = failures[0]
@@ -289,7 +292,8 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
 
 _UNSCORED: dict[str, bool | dict[str, bool]] = {
     **dict.fromkeys(
-        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools"), True
+        ("gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer", "tools", "production"),
+        True,
     ),
     "judge": {"mode": True},
     "canary": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,8 @@ MAX_RESULTS = 100
 """Most scripted results of one case."""
 MAX_PLACES = 20
 """Most further places that one warning lists."""
+_READ = set(TestCase.model_fields)
+"""Which fields of a case are set. One set for all cases: a set for each would take half of their memory."""
 
 
 class ReadCase(NamedTuple):
@@ -59,13 +62,15 @@ def case_of(
     return ReadCase(
         # the types are checked one by one above; validating 5,000 cases again would take longer than reading them
         TestCase.model_construct(
+            _READ,
             id=given or digest_of(inputs)[:12],
             inputs=inputs,
             expected=names.value if names else row.get("expected"),
             slices=reading.texts("slice", "slices"),
             tags=reading.texts("tags"),
             source=reading.origin(),
-            protected=reading.protected(),
+            verified=reading.flag("verified", default=True),
+            protected=reading.flag("protected"),
             cluster=reading.text("cluster"),
             notes=reading.text("notes"),
             rubric=reading.either("rubric", "rubric_notes") or asserted.rubric,
@@ -235,8 +240,8 @@ class _Reading:
         except ValueError:
             raise self.error(f"unknown source {shown(str(name))}", did_you_mean(str(name), Origin)) from None
 
-    def protected(self) -> bool:
-        value = self.row.get("protected", False)
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.row.get(key, default)
         if not isinstance(value, bool):
-            raise self.error("protected must be true or false", "write protected: true")
+            raise self.error(f"{key} must be true or false", f"write {key}: {json.dumps(not default)}")
         return value

@@ -27,7 +27,7 @@ EXPECTED = (
 INPUTS = ("input", "inputs", "vars")
 MAX_UNKNOWN = 50
 """Most different keys in one file. A file with more isn't a test set."""
-_EASILY_LOST = ("protected", "must", "must_not", "expected", "slices", "cluster")
+_EASILY_LOST = ("protected", "verified", "must", "must_not", "expected", "slices", "cluster")
 """Keys whose misspelling would lose a safeguard. It is an error even if any key may be an input."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 

@@ -153,9 +153,9 @@ def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValu
             return {"threshold": float(text)}
         except ValueError:
             raise source.error(f"{key} is {shown(text)}", line, hint="write a number from 0 to 1") from None
-    if key == "protected":
+    if key in ("protected", "verified"):
         if text.lower() not in _YES:
-            raise source.error(f"protected is {shown(text)}", line, hint="write true or false")
+            raise source.error(f"{key} is {shown(text)}", line, hint="write true or false")
         return {key: _YES[text.lower()]}
     value = _value(source, cell, line)
     if key in ("slice", "slices", "tags") and isinstance(value, str):

@@ -15,9 +15,19 @@ def is_pattern(path: str) -> bool:
     return "*" in path or "?" in path
 
 
+def fixed_folder(pattern: str) -> str:
+    """Returns the folder that contains everything that can match. Empty: the root."""
+    steps = pattern.split("/")[:-1]
+    wild = next((at for at, step in enumerate(steps) if is_pattern(step)), len(steps))
+    return "/".join(steps[:wild])
+
+
 def matches(pattern: str, path: str) -> bool:
     """Returns whether ``path`` matches. Takes time in proportion to the product of their lengths at most."""
     steps = pattern.split("/")
+    # Most paths that don't match have another name, so the name is compared first.
+    if steps[-1] != "**" and not _step(steps[-1]).match(path.rpartition("/")[2]):
+        return False
     reached = _behind_any({0}, steps)
     for name in path.split("/"):
         following = {at for at in reached if at < len(steps) and steps[at] == "**"}
@@ -35,7 +45,7 @@ def _behind_any(reached: set[int], steps: list[str]) -> set[int]:
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def _step(step: str) -> re.Pattern[str]:
     # fnmatch's expressions never backtrack far, and it alone would read brackets.
     return re.compile(fnmatch.translate(step.replace("[", "[[]")))

@@ -13,6 +13,7 @@ from engine.readers.promptfoo_tests import promptfoo_tests
 from engine.readers.same_as import with_originals
 from engine.readers.test_source import TestFiles
 from engine.readers.testsets import MAX_CASES, read_test_set
+from engine.readers.unverified import without_unverified
 from schemas.errors import SourceError
 from schemas.testsets import Columns, TestCase, TestSet
 from schemas.values import digest_of
@@ -35,6 +36,7 @@ def read_tests(
     may_lack: Callable[[str], bool] = lambda _: False,
 ) -> TestSet:
     """Returns the cases of all files that ``written`` names, in its order. Files of one pattern are sorted by path.
+    Unverified cases are set aside.
 
     ``key`` is the configuration's key, for messages. ``may_lack`` says of a path or pattern that it may name nothing.
     Raises SourceError as ``read_test_set`` does, for a path or pattern without a file, for two cases
@@ -47,7 +49,7 @@ def read_tests(
         paths |= dict.fromkeys(found if found or may_lack(one) else (one,))
     if len(paths) > MAX_FILES:
         raise SourceError(f"more than {MAX_FILES:,} files", where=key, hint="write a narrower pattern")
-    return with_originals(_joined([_read(path, files, columns) for path in paths], written))
+    return without_unverified(with_originals(_joined([_read(path, files, columns) for path in paths], written)))
 
 
 def _read(path: str, files: TestFiles, columns: Columns | None) -> TestSet:

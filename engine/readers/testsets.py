@@ -38,9 +38,9 @@ Rows = Iterator[tuple[int, dict[str, JsonValue]]]
 def read_test_set(path: str, data: bytes, columns: Columns | None = None) -> TestSet:
     """Returns the test set in ``data``. The suffix of ``path`` tells the format. Cases are in the file's order.
 
-    ``columns`` maps columns whose names don't tell. A file without cases gives a TestSet without cases. Raises
-    SourceError with ``path:line`` for a file that can't be parsed, a case without inputs, a misspelled key, two keys
-    that disagree about the expectation, and duplicate ids.
+    ``columns`` maps columns whose names don't tell. A file without cases gives a TestSet without cases. Unverified
+    cases are among the others: this is the file as it is. Raises SourceError with ``path:line`` for a file that can't
+    be parsed, a case without inputs, a misspelled key, two keys that disagree about the expectation, and duplicate ids.
     """
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES if path.endswith(BY_LINE) else MAX_BYTES)
     if path.endswith((".csv", ".tsv")):
@@ -58,7 +58,7 @@ def inline_test_set(prompt: PromptFile) -> TestSet:
     """Returns the ``testData`` of a prompt file as a test set.
 
     ``expected``, ``id``, ``slice`` and the other keys of a test case have their usual meaning, unless the prompt uses
-    them as variables. Raises SourceError as ``read_test_set`` does.
+    them as variables. Unverified cases are among them. Raises SourceError as ``read_test_set`` does.
     """
     used = variables_of(prompt)
     rows = []

@@ -17,7 +17,7 @@ from engine.runner.experiment import Answered, Decision, Endpoint, Experiment, E
 from engine.runner.failures import fix_for, host_of
 from engine.runner.grading import Grading
 from engine.runner.observing import fill, unanswered
-from engine.runner.outcome_log import OutcomeLog
+from engine.runner.outcome_log import OutcomeLog, PlainRoom
 from engine.runner.pairs import Pairs
 from engine.runner.retry import HOPELESS
 from schemas.config import RunConfig
@@ -54,6 +54,7 @@ class Drive(Generic[Decision]):
         settings: RunConfig,
         on_progress: Callable[[Progress], None] | None,
         *,
+        room: PlainRoom,
         on_outcome: Callable[[Experiment[Decision], Outcome], None] | None = None,
     ) -> None:
         self._experiment = experiment
@@ -68,7 +69,7 @@ class Drive(Generic[Decision]):
         calls.on_failure = self._report
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
         self._free = {arm: is_free(plan.endpoint.price) for arm, plan in experiment.arms.items()}
-        self._outcomes = OutcomeLog()
+        self._outcomes = OutcomeLog(room)
         self._pairs = Pairs()
         self._asked = 0
         self._purpose = ""

@@ -12,10 +12,22 @@ import numpy as np
 from schemas.outcomes import Arm, Outcome
 
 PLAIN = 2_048
-"""Outcomes beyond this number are packed. Runs of ordinary size stay below it."""
+"""Outcomes of a run beyond this number are packed. Runs of ordinary size stay below it."""
 
 WINDOW, MEMORY = 13, 5
 """Parameters of zlib. Outcomes are small, so a small window and little memory per outcome suffice."""
+
+
+class PlainRoom:
+    """The outcomes that the experiments of a run may together keep as objects."""
+
+    def __init__(self, left: int = PLAIN) -> None:
+        self._left = left
+
+    def take(self) -> bool:
+        """Takes the room of one outcome. Returns False if none is left."""
+        self._left -= 1
+        return self._left >= 0
 
 
 class OutcomeLog(Sequence[Outcome]):
@@ -26,7 +38,8 @@ class OutcomeLog(Sequence[Outcome]):
     without), in a third of the time, and 577 for a text of 300 words (909 without).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: PlainRoom) -> None:
+        self._room = room
         self._items: list[Outcome | bytes] = []
         self._keys = (array("q"), array("q"), array("q"))
         self._order: list[int] | None = None
@@ -41,7 +54,7 @@ class OutcomeLog(Sequence[Outcome]):
         # Sorting is deferred to the first read: during a run, only the gate's own order matters.
         self._order = None
         # The first ones stay unpacked: a run of ordinary size then spends no CPU on packing.
-        self._items.append(self._pack(outcome) if len(self._items) >= PLAIN else outcome)
+        self._items.append(outcome if self._room.take() else self._pack(outcome))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -71,3 +84,8 @@ class OutcomeLog(Sequence[Outcome]):
 
     def __iter__(self) -> Iterator[Outcome]:
         return (self[at] for at in range(len(self)))
+
+
+def opened(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Returns the outcomes of one experiment for many reads: as objects if they are few, else as they are."""
+    return tuple(outcomes) if len(outcomes) <= PLAIN else outcomes

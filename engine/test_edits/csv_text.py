@@ -15,6 +15,8 @@ from engine.test_edits import NoEditError
 
 _CELL = re.compile(r'(?:"(?:[^"]|"")*+"|(?!")[^,\n]*+)(?=[,\n]|\Z)')
 _LISTS = ("slice", "slices", "tags")
+_ADDED = ("id", "slice", "slices", "source", "verified", "same_as")
+"""Keys for which a new row may bring a column: the other rows leave it empty."""
 _TWINS = {"slice": "slices", "slices": "slice", "rubric": "rubric_notes", "rubric_notes": "rubric"}
 
 
@@ -65,16 +67,28 @@ def set_in_row(text: str, position: int, key: str, value: JsonValue) -> str:
     if column is not None:
         start, end = rows[position].cells[column]
         return f"{text[:start]}{_quoted(_cell(key, value), always=text[start:end].startswith(chr(34)))}{text[end:]}"
+    return _with_column(text, key, {position: value})
+
+
+def _with_column(text: str, key: str, values: Mapping[int, JsonValue] | None = None) -> str:
+    """Returns the CSV with one more column, which is empty but for ``values`` by the position of their row."""
+    cells = {position + 1: _quoted(_cell(key, value)) for position, value in (values or {}).items()} | {0: _quoted(key)}
     out, at = [], 0
-    for index, record in enumerate((header, *rows)):
-        cell = _quoted(key) if index == 0 else _quoted(_cell(key, value)) if index == position + 1 else ""
-        out += [text[at : record.end], ",", cell]
+    for index, record in enumerate(_records(text)):
+        out += [text[at : record.end], ",", cells.get(index, "")]
         at = record.end
     return "".join(out) + text[at:]
 
 
 def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
-    """Returns the CSV with one more row. Raises NoEditError for a key without a column."""
+    """Returns the CSV with one more row, and with a column for each of ``_ADDED`` that it needs.
+
+    Raises NoEditError for any other key without a column.
+    """
+    names = _names(text, _records(text)[0])
+    for key in row:
+        if key in _ADDED and not {key, f"__metadata:{key}", _TWINS.get(key, key)}.intersection(names):
+            text = _with_column(text, key)
     header, *rows = _records(text)
     names = _names(text, header)
     cells = dict.fromkeys(names, "")

@@ -293,11 +293,11 @@ class Town:
         reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
 
         async def reply(posted):
-            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None))
+            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock, None, None))
 
         coverage = Coverage(records, App, self.queue, clock)
         handler = IntentHandler(
-            records, reconciler, coverage, handle_command=reply, follow_tags=lambda *_: None, clock=clock
+            records, reconciler, coverage, handle_command=reply, on_default=lambda *_: None, clock=clock
         )
         execution = Execution(
             records, self, publisher, clock, on_superseded=reconciler.superseded, metrics=METRICS,

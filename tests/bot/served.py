@@ -60,6 +60,9 @@ class Ledger:
     def oldest_unhandled(self):
         return None
 
+    def queued_runs(self):
+        return 0, None
+
 
 def app_for(records, *, wake=lambda: None, **more):
     return create_app(records, SETTINGS, clock=SystemClock(), metrics=Metrics(), wake=wake, **more)

@@ -48,6 +48,14 @@ def test_every_setting_is_listed(tmp_path):
         assert f"\n{variable.name}" in f"\n{text}"
 
 
+def test_a_database_is_migrated_without_starting_anything(tmp_path):
+    done = command(tmp_path, "migrate")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The database has the tables of this version.\n", "")
+    records = Records(f"sqlite:///{tmp_path / 'data' / 'bot.sqlite3'}")
+    records.check()
+    records.close()
+
+
 def test_a_folder_that_lies_is_not_looked_into(tmp_path):
     """The working directory may be a checkout with a folder ``bot`` of its own."""
     tmp_path.joinpath("bot").mkdir()

@@ -50,6 +50,22 @@ def test_a_tree_is_listed_whole_or_by_path_or_by_glob(repository):
     assert [entry.path for entry in tree.find(commit, ["deep"])] == ["deep/er/a.md"]
 
 
+def test_many_paths_are_looked_up_as_few_are(repository, monkeypatch):
+    names = {"a*.md": "one", "deep/er/a.md": "two", "l": Link("a*.md"), "v": Submodule("1" * 40), "\udcff.md": "x"}
+    commit = repository.commit(names)
+    tree, paths = (
+        Clone(repository.path),
+        ["", "a*.md", "deep", "deep/er/a.md", "l", "no", "v", "v/x", "../x", r"\xff.md"],
+    )
+    few = tree.lookup(commit, paths)
+    monkeypatch.setattr("adapters.git.repository.MOST_NAMED", 3)
+    assert tree.lookup(commit, paths) == few
+    assert {path: entry.size for path, entry in few.items()} == {
+        "a*.md": 3, "deep": None, "deep/er/a.md": 3, "l": 5, "v": None,
+    }  # fmt: skip
+    assert tree.lookup(commit, ["v", "deep", "x", "y"]).keys() == {"v", "deep"}
+
+
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../other", "a/../../b", "./a.md", ":(glob)*.md", "a\0b", "a.md/"])
 def test_a_path_that_no_tree_can_hold_is_simply_not_there(repository, path):
     commit = repository.commit({"a.md": "one"})

@@ -4,7 +4,7 @@ import pytest
 
 from engine.detection import policy
 from engine.detection.policy import compare_policies, policy_reasons
-from schemas.config import Config, Explain, LineageConfig, RunConfig, TagsConfig
+from schemas.config import Config, Explain, LineageConfig, RunConfig, Suggest, TagsConfig
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 
@@ -222,10 +222,11 @@ def test_equal_configurations_differ_in_nothing():
         (
             Config,
             policy.GENERAL_SETTINGS,
-            {"version", "models", "defaults", "run", "budget", "explain", "gate", "lineages", "tags"},
+            {"version", "models", "defaults", "run", "budget", "explain", "suggest", "gate", "lineages", "tags"},
         ),
         (TagsConfig, policy.TAGS, set()),
         (Explain, policy.EXPLAIN, set()),
+        (Suggest, policy.SUGGEST, set()),
     ],
 )
 def test_whoever_adds_a_setting_says_which_way_it_moves_the_gate(settings, table, elsewhere):

@@ -73,6 +73,29 @@ def test_a_mistake_is_said_before_anything_runs(shop, arguments, says):
 
 
 @pytest.mark.slow
+def test_stored_answers_name_the_commit_that_lost_cases_and_take_it_back(shop, models):
+    ruled = lab.PROMPT.replace("money back, returns\n", f"money back, returns\n      {lab.RULE}\n")
+    for text in (ruled, lab.PROMPT):
+        shop.repository.commit({"triage.prompt.yml": text}, branch="main", message=f"Use {len(text)} characters")
+        assert shop.run("score", "--lineage", "triage").code == 0
+    asked = models.provider.calls
+    ran = shop.run("suggest", "triage", "--budget", "0")
+    assert (ran.code, models.provider.calls) == (0, asked)
+    assert "68 of 68 cases have a stored answer" in ran.out
+    assert f"“Use {len(lab.PROMPT)} characters”" in ran.out
+    assert f"    + {lab.RULE}" in ran.out
+    begun = ran.out.index("--- a/triage.prompt.yml")
+    subprocess.run(["git", "apply", "-"], input=ran.out[begun:], text=True, check=True, cwd=shop.repository.path)
+    assert lab.RULE in (shop.repository.path / "triage.prompt.yml").read_text()
+    found = json.loads(shop.run("suggest", "triage", "--budget", "0", "--format", "json").out)
+    assert {f"c{n}" for n in range(0, 60, 3)} & set(found["losses"][0]["cases"])
+    shop.run(*COMMAND, "--budget", "0.02")
+    sent = models.reflected[0].messages[0].content
+    assert f"<part>\n{lab.RULE}" in sent or f"<part>{lab.RULE}" in sent, "the search learns of it"
+    assert lab.CANARY not in sent
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 async def test_a_search_that_is_killed_keeps_what_it_paid_for(shop, how):
     async with FakeLlm(latency_s=0.05) as fake:

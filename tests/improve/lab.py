@@ -9,7 +9,7 @@ from action.cli.check import prices
 from adapters.optimizer import GepaOptimizer
 from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
-from engine.improve.search import Ports
+from engine.improve.ports import Ports
 from engine.improve.suggest import prepare_search, suggest
 from engine.pipeline import World, look
 from engine.runner.access import Access
@@ -132,6 +132,31 @@ def fixes_at_length(request):
     return fixes(request) + "\n" + "Read every ticket with great care before you answer. " * 40
 
 
+WISHES = {
+    "be friendlier": "Be friendly.",
+    "shout": "Answer in capitals: BILLING or REFUNDS. " * 60,
+    "be stricter about refunds": RULE,
+    "forget the rule": "",
+}
+
+
+def asked(request):
+    """What a person asks for, and the message that it is about."""
+    text = request.messages[0].content
+    return (
+        text.rpartition("Now the person asks: ")[2],
+        re.search(r'<message name="system 1">\n(.*?)\n</message>', text, re.DOTALL)[1],
+    )
+
+
+def obeys(request):
+    """Does what a person asks for, on top of what was asked for before."""
+    sentence, text = asked(request)
+    added = WISHES[sentence]
+    text = text.rstrip() + "\n" + added if added else text.replace(RULE, "")
+    return f'Gladly.\n<message name="system 1">\n{text}\n</message>'
+
+
 class Models:
     """Both models behind one provider. Keeps what the reflection model was sent."""
 
@@ -152,7 +177,10 @@ class Models:
         if request.model != "editor":
             return answer(request, repetition, self.seed, self.noise)
         self.reflected.append(request)
-        text = f"Here it is.\n<prompt>\n{self.rewrites(request)}\n</prompt>"
+        if self.rewrites is obeys:
+            text = obeys(request)
+        else:
+            text = f"Here it is.\n<prompt>\n{self.rewrites(request)}\n</prompt>"
         return completion(text, usage=Usage(input=tokens(request), output=len(text) // 4))
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from engine.improve.patch import patch_of
+from engine.improve.patch import file_edit
 from engine.improve.texts import editable, like, problem, with_texts
 from engine.readers.prompts.registry import read_prompt
 from schemas.prompts import Dialect, Message, PromptFile
@@ -67,7 +67,7 @@ def test_only_the_text_in_the_file_is_edited_and_git_applies_the_patch(path, tmp
     texts = {name: text.replace("sort", "gently sort") for name, text in texts.items()}
     after = with_texts(before, texts)
     assert after != before
-    patch = patch_of({path: raw.encode()}, before, after, None)
+    patch = file_edit({path: raw.encode()}, before, after, None).patch
     (tmp_path / path).write_text(raw)
     subprocess.run(["git", "apply", "-"], input=patch, text=True, check=True, cwd=tmp_path)
     edited = (tmp_path / path).read_text()
@@ -81,4 +81,4 @@ def test_a_file_that_can_not_be_edited_safely_is_left_to_a_person():
     files = {"b.prompt.yml": raw.encode()}
     before = read_prompt("b.prompt.yml", files)
     ((name, old),) = editable(before).items()
-    assert patch_of(files, before, with_texts(before, {name: like(old, "Sort it")}), None) is None
+    assert file_edit(files, before, with_texts(before, {name: like(old, "Sort it")}), None) is None

@@ -3,7 +3,7 @@
 import random
 from decimal import Decimal
 
-from engine.runner.outcome_log import PLAIN, OutcomeLog
+from engine.runner.outcome_log import PLAIN, OutcomeLog, PlainRoom, opened
 from schemas.outcomes import Arm, Cell, CompletionError, ErrorKind, EvaluatorFailure, Outcome, Score
 from tests.run.laboratory import completion
 
@@ -21,7 +21,7 @@ def outcome(case, arm=Arm.BASELINE, repetition=0):
 def test_what_goes_in_comes_out_in_order():
     cases = list(range(PLAIN // 2 + 1_000))
     random.Random(1).shuffle(cases)
-    log = OutcomeLog()
+    log = OutcomeLog(PlainRoom())
     for case in cases:
         for arm in (Arm.CANDIDATE, Arm.BASELINE):
             log.append(outcome(case, arm))
@@ -35,7 +35,7 @@ def test_what_goes_in_comes_out_in_order():
 
 
 def test_it_may_grow_after_it_was_read():
-    log = OutcomeLog()
+    log = OutcomeLog(PlainRoom())
     log.append(outcome(1))
     assert [one.cell.case for one in log] == [1]
     log.append(outcome(0))
@@ -44,5 +44,15 @@ def test_it_may_grow_after_it_was_read():
 
 
 def test_an_empty_log_is_empty():
-    assert list(OutcomeLog()) == []
-    assert len(OutcomeLog()) == 0
+    assert list(OutcomeLog(PlainRoom())) == []
+    assert len(OutcomeLog(PlainRoom())) == 0
+
+
+def test_experiments_share_the_room_of_plain_outcomes_and_a_small_one_is_opened_whole():
+    room = PlainRoom(3)
+    first, second = OutcomeLog(room), OutcomeLog(room)
+    for log in (first, second):
+        for case in (1, 0):
+            log.append(outcome(case))
+    assert [type(one) for log in (first, second) for one in log._items] == [Outcome, Outcome, Outcome, bytes]
+    assert opened(second) == (outcome(0), outcome(1))

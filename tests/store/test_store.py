@@ -429,7 +429,8 @@ async def test_a_dead_process_leaves_no_lock_file_behind(file_store, path):
     assert len(list(path.with_name(path.name + ".live").iterdir())) == 1
 
 
-async def test_pruning_a_database_takes_the_oldest(store):
+async def test_pruning_a_database_takes_the_oldest(store, monkeypatch):
+    monkeypatch.setattr("adapters.store.postgres.PORTION", 2)
     await store.put([row(repetition=at, at=f"2026-11-{at + 1:02}T00:00:00+00:00") for at in range(20)])
     assert await store.prune(older_than="2026-11-06T00:00:00+00:00") == 5
     assert set(await store.get([("a" * 64, at) for at in range(20)])) == {("a" * 64, at) for at in range(5, 20)}

@@ -231,6 +231,17 @@ def suggest(
     lineage: Annotated[str, typer.Argument(help="Its name in promptverdict.yaml.")],
     *,
     repo: Repo = Path(),
+    ask: Annotated[
+        str | None,
+        typer.Option(
+            "--ask",
+            metavar="SENTENCE",
+            help="Edit it as this sentence says, instead of a search; the next --ask continues.",
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="With --ask: begin again from the committed prompt.")
+    ] = False,
     held_out: Annotated[
         float, typer.Option("--held-out", min=0.1, max=0.9, help="Share of the cases that the optimizer never sees.")
     ] = 0.5,
@@ -239,28 +250,64 @@ def suggest(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, run nothing.")] = False,
     output_format: Printed = ListFormat.TERMINAL,
-    budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Spend at most this.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget", metavar="USD", help="Spend at most this; 0 shows what stored answers tell, without a call."
+        ),
+    ] = None,
     yes: Yes = False,
     store: Store = None,
 ) -> None:
     """Search for a better prompt, and propose only an edit that the gate proves on cases that the search never saw."""
     calling = None if dry_run else calling_process()
-    from action.cli.suggest import SuggestOptions
+    from action.cli.improving import SuggestOptions
+
+    options = SuggestOptions(
+        repo=repo,
+        lineage=lineage,
+        held_out=held_out,
+        reflector=reflector,
+        format=output_format.value,
+        budget_usd=usd(budget),
+        yes=yes,
+        dry_run=dry_run,
+        store=store,
+        restart=restart,
+    )
+    if ask is not None:
+        from action.cli.ask import ask as one_round
+
+        exit_with(one_round(options, ask, calling))
+    if restart:
+        raise typer.BadParameter("--restart is for a conversation: use it with --ask")
     from action.cli.suggest import suggest as run
 
-    exit_with(
-        run(
-            SuggestOptions(
-                repo=repo,
-                lineage=lineage,
-                held_out=held_out,
-                reflector=reflector,
-                format=output_format.value,
-                budget_usd=usd(budget),
-                yes=yes,
-                dry_run=dry_run,
-                store=store,
-            ),
-            calling,
-        )
-    )
+    exit_with(run(options, calling))
+
+
+@app.command(epilog="Exit codes: 0 as before; 1 a finding; 2 wrong usage or configuration; 3 could not be measured.")
+def watch(
+    *,
+    repo: Repo = Path(),
+    lineage: Lineages = None,
+    head: Annotated[str, typer.Option("--head", metavar="REF", help="The branch or commit to watch.")] = "HEAD",
+    output_format: Printed = ListFormat.TERMINAL,
+    budget: BudgetUsd = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cost of one run, and run nothing.")] = False,
+    yes: Yes = False,
+    store: Store = None,
+) -> None:
+    """Run the prompts again and compare them with their stored answers, to find a model that changed behind its name.
+
+    The first run stores the scores, and each later one is compared with it. Run it once a day.
+    """
+    calling = calling_process()
+    from action.cli.watch import WatchOptions
+    from action.cli.watch import watch as run
+
+    options = WatchOptions(
+        repo=repo, lineages=tuple(lineage or ()), head=head, format=output_format.value, budget_usd=usd(budget),
+        yes=yes, dry_run=dry_run, store=store,
+    )  # fmt: skip
+    exit_with(run(options, calling))

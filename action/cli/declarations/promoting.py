@@ -124,14 +124,17 @@ def pull(
 def tokens_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The application that uses it, such as shop-backend.")],
     *,
+    ingest: Annotated[
+        bool, typer.Option("--ingest", help="For sending traces of production instead of reading tags.")
+    ] = False,
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Make a token with which an application reads the tags of a repository. It can't move a tag."""
+    """Make a token for an application, of one repository: it reads the tags, or sends traces. It can't move a tag."""
     from action.cli.hub import HubOptions, add_token
 
-    exit_with(add_token(HubOptions(hub, repository, output_format.value), name))
+    exit_with(add_token(HubOptions(hub, repository, output_format.value), name, ingest=ingest))
 
 
 @tokens_app.command("revoke")
@@ -141,7 +144,7 @@ def tokens_revoke(
     hub: HubUrl = None,
     repository: Repository = None,
 ) -> None:
-    """Revoke a read token for good."""
+    """Revoke an application's token for good."""
     from action.cli.hub import HubOptions, revoke_token
 
     exit_with(revoke_token(HubOptions(hub, repository, ListFormat.TERMINAL.value), number))

@@ -56,7 +56,7 @@ def _group(name: str, what: str) -> typer.Typer:
     return group
 
 
-tests_app = _group("tests", "Check test sets, and sort their cases into slices.")
+tests_app = _group("tests", "Check test sets, add and confirm cases, and sort them into slices.")
 import_app = _group("import", "Import the configuration of another tool.")
 judge_app = _group("judge", "Grade answers, and compare a judge's grades with yours.")
 tokens_app = _group("tokens", "Make and revoke the tokens with which applications read tags.")

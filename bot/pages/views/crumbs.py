@@ -20,7 +20,13 @@ def of_repository(repo: RepositoryRef) -> tuple[Crumb, ...]:
 def repository_tabs(repo: RepositoryRef, here: str) -> list[tuple[str, str, bool]]:
     """Returns the views of a repository."""
     base = addresses.repository(repo.repository_id)
-    views = (("Prompts and runs", base), ("Audit", f"{base}/audit"), ("Settings", f"{base}/settings"))
+    views = (
+        ("Prompts and runs", base),
+        ("Alerts", f"{base}/alerts"),
+        ("Production", addresses.production(repo.repository_id)),
+        ("Audit", f"{base}/audit"),
+        ("Settings", f"{base}/settings"),
+    )
     return [(name, address, name == here) for name, address in views]
 
 
@@ -33,5 +39,6 @@ def lineage_tabs(repo: RepositoryRef, lineage_id: int, here: str) -> list[tuple[
         ("Models", f"{base}/models"),
         ("Test set", f"{base}/tests"),
         ("Tags", f"{base}/tags"),
+        ("Production", f"{base}/production"),
     )
     return [(name, address, name == here) for name, address in views]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
+from bot.pages.views.alerts import alert_row
+from bot.pages.views.production import production_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(days=30)
 REPOSITORIES = 100
+PROMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,12 @@ def _home(context: Context, seen: Sequence[RepositoryRef], title: str, crumbs: t
     values = {
         "failing": _runs(context, records.failing_runs(names, context.now - RECENT)),
         "waiting": _runs(context, records.waiting_runs(names)),
+        "alerts": [alert_row(context, one, names[one.repository_id]) for one in records.raised_alerts(names)],
         "overrides": [
             (entry, names[entry.repository_id], f"{context.facts.server_url}/{names[entry.repository_id]}")
             for entry in overrides
         ],
+        "production": production_rows(context, names)[:PROMPTS],
         "small": [_small(one, names[one.repository_id]) for one in records.small_test_sets(names)],
         "spending": _spending(context, names),
         "caps": {"repository": context.facts.repository_usd, "day": context.facts.day_usd},

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from bot.pages.access import Role
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import lineage_tabs, of_repository
@@ -52,7 +53,13 @@ def lineage(context: Context) -> Page | None:
         + [None],
         "older": with_query(base, {**given, "before": shown.versions[-1].experiment_id}) if more else None,
         "newest": with_query(base, given) if context.number("before") else None,
+        "improve": _improve(context, base),
         "approvals": context.records.audit_of(at, sorted(numbers)),
         "github": context.github,
     }
     return Page("lineage", f"{page.name}: history", values, (*of_repository(repo), (page.name, None)))
+
+
+def _improve(context: Context, base: str) -> str | None:
+    """Returns where people with write access ask for a better version."""
+    return f"{base}/improve" if context.visitor.role(context.repository) >= Role.WRITE else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.github.proposals import Proposal
-from bot.commands import patches
 from bot.pages import addresses
 from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
@@ -16,6 +15,7 @@ from engine.detection.files import below
 from engine.playground.draft import own_row
 from engine.prompt_edits import NotEditableError
 from engine.readers.file_patterns import is_pattern
+from engine.test_edits import patches
 from schemas.errors import ConfigError, HostError, SourceError, UsageError
 from schemas.values import digest_of
 
@@ -112,7 +112,7 @@ def _opened(context: Context, bench: Bench, proposer: Proposer, changed: dict[st
             changed[first.path],
             title,
             _body(context, bench),
-            tuple((one, changed[one.path]) for one in others),
+            more=tuple((one, changed[one.path]) for one in others),
         )
         return {"opened": proposer.open(first, wanted)}
     except HostError as error:
@@ -162,7 +162,8 @@ def keep(context: Context) -> Page | Redirect | None:
     values: dict[str, object] = {
         "kind": "keep", "back": bench.address(at), "address": bench.address(at, "/keep"), "head": bench.commit,
         "why": "", "command": None, "github": context.github, "patch": None, "refusal": None, "opened": None,
-        "unopened": None, "fields": [], "expected": bench.edit.expected, "slices": row.get("slice") or "",
+        "unopened": None, "back_text": "Back to the draft", "fields": [],
+        "expected": bench.edit.expected, "slices": row.get("slice") or "",
     }  # fmt: skip
     proposer = context.visitor.proposer(context.repository)
     if path is None:
@@ -176,7 +177,8 @@ def keep(context: Context) -> Page | Redirect | None:
         values |= change_of(path, data, edit)
         if proposer and values["patch"] and context.form.get("open") == "1":
             public = context.facts.public_url
-            values |= proposed_case(path, "add", edit, proposer, public and public + bench.address(at))
+            link = ("The draft in Prompt Verdict", f"{public}{bench.address(at)}") if public else None
+            values |= proposed_case(path, "add", edit, proposer, link)
     values["may_open"] = proposer is not None
     crumbs = (
         *of_repository(context.repository),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bot.pages.context import Context
     from bot.store.page_values import CaseHistory, SliceCount
+    from schemas.prompts import Finding
 
 CASES = 40
 MOST_SLICES = 30
@@ -48,10 +49,21 @@ def tests(context: Context) -> Page | None:
         "model": model,
         "snapshots": context.records.snapshots(at, lineage_id),
         "duplicates": _duplicates(context, lineage_id),
+        "warnings": _warnings(context, run, page.name),
+        "new_case": f"{addresses.lineage(at, lineage_id)}/new-case",
     }
     values |= _cases(context, history, run, experiment)
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Test set", None))
     return Page("tests", f"{page.name}: test set", values, crumbs)
+
+
+def _warnings(context: Context, run: int, lineage: str) -> list[Finding]:
+    """Returns what the newest run says about the test set's files, such as its unverified cases."""
+    found = context.records.run_page(context.repository.repository_id, run)
+    cards = found.overview.lineages if found and found.overview else ()
+    card = next((card for card in cards if card.lineage == lineage), None)
+    path = card.tests or card.prompt if card else ""
+    return [one for one in (card.warnings if card else ()) if (one.where or "").partition(":")[0] == path]
 
 
 def _cases(context: Context, history: CaseHistory, run: int, experiment: int) -> dict[str, object]:

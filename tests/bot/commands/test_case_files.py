@@ -16,10 +16,10 @@ from bot.commands.blame import Blame
 from bot.commands.catalog import COMMANDS
 from bot.commands.explain import Explain
 from bot.commands.help import Help, help_text
-from bot.commands.patches import Patch
 from bot.commands.protect import Protect
 from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
+from engine.test_edits.patches import Patch
 from schemas.blame import Blame as Found
 from schemas.blame import BlameResult, Culprit, Unit, UnitKind
 from schemas.experiments import CellOutcome, ExperimentCase, ExperimentRecord

@@ -38,7 +38,7 @@ class Town:
         self.retried, self.republished = [], []
         self.files = {}
         self.context = CommandContext(
-            records=records, host=self.host, reconciler=self, read=self.read, now=self.clock, hub=None
+            records=records, host=self.host, reconciler=self, read=self.read, now=self.clock, hub=None, suggesting=None
         )
 
     async def retry(self, repo, number, *, why, approved_sha=None):

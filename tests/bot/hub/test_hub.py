@@ -9,6 +9,7 @@ import pytest
 
 from bot.hub.tokens import new_token, token_hash
 from bot.store.hub_values import MoveKind, PromotionState
+from bot.store.values import RepositoryRef
 from tests.bot.running import command
 from tests.bot.whole import Whole
 from tests.end_to_end.conftest import FILES, PROMPT, run_command
@@ -194,6 +195,21 @@ def test_a_read_token_moves_nothing_and_reads_one_repository(town):
     assert town.reads(token=made["token"]).status_code == 200
     assert town.manages("DELETE", f"tokens/{made['id']}", "mia").status_code == 204
     assert town.reads(token=made["token"]).status_code == 401
+
+
+def test_a_renamed_or_suspended_repository_keeps_its_readers(town):
+    town.says("promote triage production")
+    before = town.reads().json()
+    records, at = town.whole.records, town.whole.clock.utc()
+    repo = records.repository_by_id(town.repository.id)
+    records.repository(repo.model_copy(update={"full_name": "acme/store"}), at)
+    records.suspended(repo.installation_id, at)
+    # Its clients ask for the old name, and refuse a document with another one.
+    assert town.reads().json() == before
+    assert before["repository"] == "acme/shop"
+    other = RepositoryRef(installation_id=repo.installation_id, repository_id=4711, full_name="Acme/Shop")
+    records.repository(other, at)
+    assert town.reads().status_code == 404, "the name is another repository's now"
 
 
 def test_the_whole_life_of_a_tag_from_a_command_line(town, tmp_path):

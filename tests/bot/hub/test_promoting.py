@@ -14,12 +14,14 @@ from bot.runs.default_branch import Today
 from bot.runs.intent_handler import IntentHandler
 from bot.store.hub_values import MoveKind, Promotion, PromotionState
 from bot.store.records import Records
+from bot.store.values import RunKind
 from bot.webhooks.intents import Pushed
 from schemas.config import Config, TagsConfig
 from schemas.detection import Detection
 from schemas.errors import HostUnavailable, StoreError, UsageError
 from schemas.host import Role
 from schemas.trees import Merge
+from tests.bot.cards import card
 from tests.bot.hosting import REPO, Ticking
 from tests.bot.hub.test_langfuse import version
 from tests.bot.running import variables_for
@@ -135,12 +137,30 @@ def test_a_repeated_request_for_an_immutable_tag_says_what_it_did(hub):
         asks("two")
 
 
+def test_an_override_says_which_verdict_it_goes_against(hub):
+    """A promotion that needs review is stored as blocked."""
+    hub.promoted(0)
+    asked, at = hub.waits(1, before=hub[0]), hub.clock()
+    run = hub.records.open_run(
+        REPO, None, "f" * 40, NAME, why="promotion", kind=RunKind.PROMOTION, raise_attempt=True, at=at
+    )
+    hub.records.start_promotion(asked.id, run.id)
+    hub.records.keep_verdict(run.id, card("needs_review"), "0" * 64, at=at)
+    hub.records.end_promotion(asked.id, PromotionState.BLOCKED, "A person must look.", at)
+    override = hub.service.override(REPO, asked.id, reason="looked", asker=MIA, request="over", audited=True)
+    assert override.verdict == "needs_review"
+    assert hub.records.audit_log(AT, 0) == [], "its comment is in the log"
+
+
 def test_a_promotion_without_a_verdict_can_be_overridden_with_a_reason(hub):
     hub.promoted(0)
     asked = hub.waits(1, before=hub[0])
     hub.records.end_promotion(asked.id, PromotionState.FAILED, "The old model is gone.", hub.clock())
     override = hub.service.override(REPO, asked.id, reason="it was retired", asker=MIA, request="over")
     assert (hub.has(), override.kind, override.verdict) == (1, MoveKind.OVERRIDE, "error")
+    assert hub.service.override(REPO, asked.id, reason="again", asker=MIA, request="over") == override
+    (entry,) = hub.records.audit_log(REPO.repository_id, 0)
+    assert (entry.by, entry.role, entry.action, entry.reason) == ("mia", "maintain", "promote_anyway", "it was retired")
 
 
 def test_an_id_of_a_request_is_that_of_one_tag(hub):
@@ -264,7 +284,7 @@ class Quiet:
 
 async def test_an_old_push_that_is_delivered_again_takes_nothing_back(hub, followed):
     branch, file = followed()
-    handler = IntentHandler(hub.records, Quiet(), None, handle_command=None, follow_tags=file.follow, clock=hub.clock)
+    handler = IntentHandler(hub.records, Quiet(), None, handle_command=None, on_default=file.follow, clock=hub.clock)
     old, new = "a" * 40, "b" * 40
     for sha, number in ((old, 0), (new, 1)):
         branch.push(sha, number)

@@ -84,9 +84,12 @@ def test_a_lost_delivery_is_fetched_from_github(bot):
     assert not bot.records.unhandled_count()
     bot.do(bot.worker.sweep.deliveries())
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    later = opened(bot, lost=True)
     bot.do(bot.worker.sweep.deliveries())
-    bot.quiet()
+    bot.until(lambda: bot.conclusions(later.head_sha) == ["success"])
     assert bot.conclusions(pull.head_sha) == ["success"]
+    lists = [one.query.get("status") for one in bot.github.asked if one.path == "/app/hook/deliveries"]
+    assert lists[-1] == ["failure"], "those that arrived are many"
 
 
 def test_a_head_without_a_run_is_found(bot):

@@ -121,7 +121,10 @@ def test_the_manifest_asks_for_the_least_and_sends_the_browser_to_the_right_acco
     assert urlsplit(asked["redirect_url"]).hostname == "127.0.0.1"
 
 
-@pytest.mark.parametrize(("option", "permission"), [("opens_pull_requests", "contents"), ("deploys", "deployments")])
+@pytest.mark.parametrize(
+    ("option", "permission"),
+    [("opens_pull_requests", "contents"), ("deploys", "deployments"), ("opens_issues", "issues")],
+)
 def test_more_permissions_are_asked_for_only_on_request(github, tmp_path, option, permission):
     browser = run(github, tmp_path, **{option: True})
     assert browser.seen[1]["default_permissions"] == {**PERMISSIONS, permission: "write"}

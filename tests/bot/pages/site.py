@@ -70,7 +70,17 @@ class Site:
 
 
 def site(
-    records, github, names, *, clock=None, public=PUBLIC, hub=None, installation=7, permissions=READING, facts=None
+    records,
+    github,
+    names,
+    *,
+    clock=None,
+    public=PUBLIC,
+    hub=None,
+    installation=7,
+    permissions=READING,
+    facts=None,
+    suggesting=None,
 ) -> Site:
     """The site, beside an Enterprise Server, with an App that is installed on ``names``: full name, id, roles.
 
@@ -91,7 +101,9 @@ def site(
     )  # fmt: skip
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = GitHubAccess(records, sign_in, clock, public)
-    pages = Pages(records, access, facts or Facts(github.server_url, public_url=public), clock, hub)
+    pages = Pages(
+        records, access, facts or Facts(github.server_url, public_url=public), clock, hub, suggesting=suggesting
+    )
     pages.add_to(web)
     SignIn(pages, records, access, sign_in, clock, public_url=public, secret="the client secret").add_to(web)
     return Site(web, github, records, clock, public + CALLBACK)

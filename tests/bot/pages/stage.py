@@ -10,18 +10,23 @@ from decimal import Decimal
 
 from bot.runs.provenance import packed
 from bot.store.hub_values import MoveKind, Promotion, PromotionState, TagMove
+from bot.store.suggest_values import Suggestion, SuggestionState
 from bot.store.values import APPROVE, REVIEW, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
 from bot.store.values import TestSetSnapshot as Snapshot
+from engine.improve.conversation import AskReport, Conversation, Round
+from engine.improve.search_report import Judged, Numbers, SearchReport
+from schemas.blame import Pattern
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
 from schemas.effects import CaseOutcome, EffectResult
 from schemas.experiments import ExperimentRecord
 from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.hub import HubModel, HubPrompt
 from schemas.outcomes import Arm
+from schemas.production import SpanFacts
 from schemas.prompts import Dialect, Message, Role
 from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
-from tests.render.scorecards import blocked, extraction, generation, inconclusive
+from tests.render.scorecards import approved, blocked, extraction, generation, inconclusive
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SHOP = RepositoryRef(installation_id=7, repository_id=11, full_name="acme/shop")
@@ -218,6 +223,61 @@ def tagged(records, now=NOW):
             records.end_promotion(made.id, state, outcome, now)
 
 
+def suggested(records, repo, card, lineage, *, word="Be stricter about refunds", now=NOW):
+    """A search that found an edit, and then a round of a conversation that is over."""
+    pattern = Pattern(
+        sentence=f"12 of the 13 failing cases mention “{word}”.", broken=12, of=13, others=0, of_others=9, p=0
+    )
+    own = Numbers(cases=30, before=0.567, after=1.0)
+    judged = Judged(
+        own=own, failing=13, fixed=13, texts={"system 1": word}, card=card.lineages[0], p=0.0001, proposed=True, why=""
+    )
+    search = SearchReport(
+        lineage=lineage, model="toy", reflector="editor", prompt="p.prompt.yml", shown=("a",), held_out=("b",),
+        never_shown=("c",), edits=4, judged=(judged,), patterns=(pattern,), check=card, patch=f"--- a/p\n+{word}\n",
+        calls=137, cost_usd=Decimal("0.015"), budget_usd=Decimal(2),
+    )  # fmt: skip
+    rounds = Round(
+        asked=word, texts={"system 1": word}, card=card, patterns=(pattern,), calls=9, cost_usd=Decimal("0.1")
+    )
+    conversation = Conversation(lineage=lineage, start="0" * 64, rounds=(rounds,))
+    ask = AskReport(lineage=lineage, model="toy", reflector="editor", prompt="p.yml", conversation=conversation)
+    for asked, report in (("", search), (word, ask)):
+        made = records.ask_suggestion(
+            repo,
+            Suggestion(
+                installation_id=repo.installation_id, repository_id=repo.repository_id, lineage=lineage, sha="a" * 40,
+                branch="main", asked=asked, budget_usd=Decimal(2), by=word, role="write", asked_at=now,
+                request=f"{repo.repository_id} {bool(asked)}",
+            ),
+        )  # fmt: skip
+        records.end_suggestion(made.id, SuggestionState.DONE, word, now, report=report.model_dump_json())
+
+
+def in_production(records, now=NOW, word=""):
+    """Twelve days of one prompt's calls, with another version and model in between, and calls that name no prompt."""
+    dice = random.Random(3)
+    spans = []
+    for number in range(240):
+        start = now - timedelta(hours=number * 1.2, minutes=7)
+        fresh = number < 100
+        decision = dice.choices(["billing", "technical", "other"], [5, 3, 2 + 2 * fresh])[0]
+        failed, deferred = number % 40 == 7, number % 15 == 3
+        spans.append(
+            SpanFacts(
+                trace_id=f"{number + 1:032x}", span_id=f"{1:016x}", started_at=start, calls_model=True,
+                ended_at=start + timedelta(seconds=dice.uniform(0.3, 3)),
+                lineage=None if number % 30 == 29 else "support-triage",
+                digest=("b" if fresh else "a") * 64, model=f"toy-1-2026{word}" if fresh else "toy-1",
+                decision=None if failed or deferred else f"{decision}{word}",
+                confidence=None if failed else dice.uniform(0.5, 1), deferred=f"low confidence{word}" if deferred else None,
+                input_tokens=500, output_tokens=5, cost_usd=Decimal("0.000125"), finish_reason="stop",
+                error="Timeout" if failed else None,
+            )
+        )  # fmt: skip
+    records.write_spans(SHOP.repository_id, spans)
+
+
 def organization(records, now=NOW):
     """Everything that the pages show."""
     records.installed(7, "acme", now)
@@ -253,6 +313,9 @@ def organization(records, now=NOW):
         )
     )  # fmt: skip
     tagged(records, now)
+    for repo, card in ((SECRET, blocked()), (SHOP, approved())):
+        suggested(records, repo, card, "support-triage", now=now)
+    in_production(records, now)
     for repo, days, usd in ((11, 2, "12.40"), (11, 25, "31.75"), (12, 3, "4.20")):
         records.spend(repo, (now - timedelta(days=days)).date(), Decimal(usd))
     return made

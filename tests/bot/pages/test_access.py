@@ -21,6 +21,7 @@ def addresses(staged, repository, role=Role.MAINTAIN):
     numbers = {
         "repository": repository, "run": run, "experiment": page.experiments[0].id, "position": 0,
         "lineage": page.experiments[0].lineage_id, "owner": "acme",
+        "suggestion": staged.suggestions(repository)[0].id,
     }  # fmt: skip
     for route in (one for one in ROUTES if one.role <= role):
         path = re.sub(r"\{(\w+)(?::int)?\}", lambda found: str(numbers[found[1]]), route.path)

@@ -13,7 +13,7 @@ from bot.pages.context import Facts
 from bot.store.records import Records
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef
 from tests.bot.pages.site import HandClock
-from tests.bot.pages.stage import NOW, keep
+from tests.bot.pages.stage import NOW, keep, suggested
 from tests.bot.pages.test_access import addresses
 from tests.render.surfaces import FRAGMENTS
 from tests.render.test_html import Tags, attacked
@@ -42,6 +42,7 @@ def hostile_records(folder, text):
             expires_at=NOW + timedelta(days=2), url=text,
         )
     )  # fmt: skip
+    suggested(records, REPO, attacked(text), text, word=text)
     return records
 
 

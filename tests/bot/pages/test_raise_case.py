@@ -223,8 +223,8 @@ def test_a_form_of_another_site_opens_nothing(web, writing):
 
 def test_an_id_never_becomes_words_that_github_reads(web, writing):
     from adapters.github.proposals import DefaultFile
-    from bot.commands.patches import Patch
     from bot.pages.views.raise_case import _proposal
+    from engine.test_edits.patches import Patch
 
     file = DefaultFile("main", "a" * 40, web.path, "b" * 40, b"")
     for case in ("@acme/everyone", "fixes #1", "x\n\nCo-authored-by: y <y@z>", "[skip ci]", "a" * 80):

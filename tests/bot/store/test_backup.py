@@ -1,4 +1,4 @@
-"""docs/bot.md, executed: a backup while the bot works, a restore elsewhere; nothing that was stored is paid again."""
+"""docs/operating.md, executed: a backup while the bot works, a restore elsewhere; nothing that was stored is paid again."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from bot.store.records import Records
 from schemas.errors import StoreError
 from tests.bot.store.test_removal import NOW, OURS, SECOND, evaluate, everything
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "bot.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 def documented(name, programs=None, **variables):

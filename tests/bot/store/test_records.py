@@ -171,6 +171,14 @@ def test_a_renamed_repository_keeps_its_runs(records):
     run = opened(records)
     records.repository(REPO.model_copy(update={"full_name": "acme/renamed"}), later(1))
     assert records.run(run.id).repository == "acme/renamed"
+    assert records.was_named(REPO.repository_id, REPO.full_name.upper())
+    assert not records.was_named(REPO.repository_id, "acme/renamed")
+    assert not records.was_named(REPO.repository_id + 1, REPO.full_name)
+    records.repository(REPO.model_copy(update={"full_name": "ACME/renamed"}), later(2))
+    records.repository(REPO, later(3))
+    assert records.was_named(REPO.repository_id, "acme/renamed")
+    records.repository(REPO.model_copy(update={"repository_id": 99, "full_name": "Acme/Renamed"}), later(4))
+    assert not records.was_named(REPO.repository_id, "acme/renamed"), "it is another repository's name now"
 
 
 def test_a_verdict_is_kept_once_with_every_cent(records):

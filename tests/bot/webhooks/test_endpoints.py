@@ -136,8 +136,8 @@ async def test_a_body_that_says_it_is_too_large_is_not_read(client, ledger):
     assert (await client.post("/webhook", content=BODY, headers=headers)).status_code == 413
 
 
-async def test_a_body_that_grows_too_large_is_cut_off(client, ledger, monkeypatch):
-    monkeypatch.setattr(web, "LARGEST_BODY", 1000)
+async def test_a_body_that_grows_too_large_is_cut_off(client, app, ledger):
+    app.state.web.bodies.largest = 1000
 
     async def growing():
         for _ in range(11):
@@ -149,8 +149,8 @@ async def test_a_body_that_grows_too_large_is_cut_off(client, ledger, monkeypatc
     assert len(ledger.stored) == 1
 
 
-async def test_all_bodies_together_are_bounded_and_the_bound_is_given_back(client, app, ledger, monkeypatch):
-    monkeypatch.setattr(web, "MOST_BUFFERED", 1000)
+async def test_all_bodies_together_are_bounded_and_the_bound_is_given_back(client, app, ledger):
+    app.state.web.bodies.together = 1000
     go_on = asyncio.Event()
 
     async def dawdling():
@@ -158,18 +158,18 @@ async def test_all_bodies_together_are_bounded_and_the_bound_is_given_back(clien
         await go_on.wait()
 
     slow = asyncio.create_task(client.post("/webhook", content=dawdling(), headers=headers_for(b"x" * 600)))
-    while app.state.web.buffered < 600:  # noqa: ASYNC110
+    while app.state.web.bodies.buffered < 600:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     more = b"x" * 500
     assert (await client.post("/webhook", content=more, headers=headers_for(more))).status_code == 503
     go_on.set()
     assert (await slow).status_code == 202
-    assert app.state.web.buffered == 0
+    assert app.state.web.bodies.buffered == 0
     assert (await client.post("/webhook", content=more, headers=headers_for(more))).status_code == 202
 
 
 async def test_a_body_that_drips_is_given_up(client, app, ledger):
-    app.state.web.body_s = 0.05
+    app.state.web.bodies.within_s = 0.05
 
     async def dripping():
         while True:
@@ -177,7 +177,7 @@ async def test_a_body_that_drips_is_given_up(client, app, ledger):
             await asyncio.sleep(0.01)
 
     assert (await client.post("/webhook", content=dripping(), headers=headers_for(b"x"))).status_code == 408
-    assert (ledger.stored, app.state.web.buffered) == ({}, 0)
+    assert (ledger.stored, app.state.web.bodies.buffered) == ({}, 0)
 
 
 async def test_without_the_database_nothing_is_acknowledged(client, ledger, woken):

@@ -80,6 +80,7 @@ def create_pull(github: FakeGitHub, request: Request, repository: Repository) ->
         raise invalid("PullRequest", "base", f"No commits between {body['base']} and {body['head']}")
     number = max(repository.pulls, default=0) + 1
     pull = Pull(number, body["title"], request.login, body["base"], body["head"], head or "", repository.full_name)
+    pull.draft, pull.body = body.get("draft", False), body.get("body") or ""
     repository.pulls[number] = pull
     git.set_ref(f"refs/pull/{number}/head", pull.head_sha)
     return Reply(201, {**pull_json(github, repository, pull), "body": body.get("body")})

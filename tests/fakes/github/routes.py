@@ -138,9 +138,9 @@ def access(github: FakeGitHub, request: Request, name: str, scope: str, level: s
         raise Refusal(401, "Requires authentication")
     if level == "read" and not repository.private and who.kind in {"Anonymous", "User"}:
         return repository
-    needed = "read" if who.kind == "User" and scope in {"issues", "pull_requests"} else level
-    scopes = ("issues", "pull_requests") if scope == "issues" else (scope,)
-    if level == "write" and not of_the_app(github, who, name, scope):
+    needed = "read" if who.kind == "User" and scope in {"comments", "issues", "pull_requests"} else level
+    scopes = ("issues", "pull_requests") if scope == "comments" else (scope,)
+    if level == "write" and not of_the_app(github, who, name, scopes[0]):
         raise Refusal(403, NOT_ACCESSIBLE, {"x-accepted-github-permissions": f"{scope}=write"})
     if not any(who.may(one, needed, role) for one in scopes):
         headers = {"x-accepted-github-permissions": "; ".join(f"{one}={level}" for one in scopes)}
@@ -298,6 +298,11 @@ def get_permission(github: FakeGitHub, request: Request, repository: Repository,
     return Reply(200, {"permission": repository.role(login), "role_name": exact, "user": user(login)})
 
 
+def the_thread(repository: Repository, number: str) -> Pull | Json:
+    """What comments belong to."""
+    return repository.issues.get(int(number)) or the_pull(repository, number)
+
+
 # --- comments
 
 
@@ -321,15 +326,16 @@ def checked_body(request: Request) -> str:
     return body
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/{number}/comments", "issues")
+@route("GET", "/repos/{owner}/{repo}/issues/{number}/comments", "comments")
 def list_comments(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
-    the_pull(repository, number)
+    the_thread(repository, number)
     return request.page([comment_json(github, repository, c) for c in repository.comments_of(int(number))])
 
 
-@route("POST", "/repos/{owner}/{repo}/issues/{number}/comments", "issues", "write")
+@route("POST", "/repos/{owner}/{repo}/issues/{number}/comments", "comments", "write")
 def create_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
-    if the_pull(repository, number).locked:
+    thread = the_thread(repository, number)
+    if isinstance(thread, Pull) and thread.locked:
         raise Refusal(403, "Unable to create comment because issue is locked.")
     now = timestamp(github.clock())
     comment = {
@@ -347,12 +353,12 @@ def the_comment(repository: Repository, number: str) -> Json:
     return found
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/comments/{number}", "issues")
+@route("GET", "/repos/{owner}/{repo}/issues/comments/{number}", "comments")
 def get_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     return Reply(200, comment_json(github, repository, the_comment(repository, number)))
 
 
-@route("PATCH", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+@route("PATCH", "/repos/{owner}/{repo}/issues/comments/{number}", "comments", "write")
 def update_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     comment = the_comment(repository, number)
     comment["body"] = checked_body(request)
@@ -360,13 +366,13 @@ def update_comment(github: FakeGitHub, request: Request, repository: Repository,
     return Reply(200, comment_json(github, repository, comment))
 
 
-@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{number}", "comments", "write")
 def delete_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     repository.comments.remove(the_comment(repository, number))
     return Reply(204)
 
 
-@route("POST", "/repos/{owner}/{repo}/issues/comments/{number}/reactions", "issues", "write")
+@route("POST", "/repos/{owner}/{repo}/issues/comments/{number}/reactions", "comments", "write")
 def react(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     the_comment(repository, number)
     content = request.body.get("content")
@@ -384,6 +390,83 @@ def react(github: FakeGitHub, request: Request, repository: Repository, number: 
         repository.reactions.append(reaction)
     shown = {"id": reaction["id"], "node_id": "R_1", "user": user(request.login), "content": content}
     return Reply(200 if same else 201, {**shown, "created_at": timestamp(github.clock())})
+
+
+# --- issues
+
+
+TITLE_LIMIT = 256
+
+
+def issue_json(github: FakeGitHub, repository: Repository, issue: Json) -> Json:
+    name, number = repository.full_name, issue["number"]
+    url = f"{github.api_url}/repos/{name}"
+    return {
+        "id": 9000 + number, "node_id": f"I_{number}", "number": number, "title": issue["title"], "body": issue["body"],
+        "state": issue["state"], "state_reason": issue["state_reason"], "user": user(issue["author"]), "locked": False,
+        "labels": [], "assignee": None, "milestone": None, "author_association": "NONE", "url": f"{url}/issues/{number}",
+        "comments": len(repository.comments_of(number)), "created_at": issue["created_at"], "repository_url": url,
+        "updated_at": issue["updated_at"], "closed_at": issue["updated_at"] if issue["state"] == "closed" else None,
+        "html_url": f"{github.server_url}/{name}/issues/{number}", "comments_url": f"{url}/issues/{number}/comments",
+        "events_url": f"{url}/issues/{number}/events", "labels_url": f"{url}/issues/{number}/labels{{/name}}",
+    }  # fmt: skip
+
+
+def the_issue(repository: Repository, number: str) -> Json:
+    found = repository.issues.get(int(number))
+    if found is None:
+        raise Refusal(404, "Not Found")
+    return found
+
+
+def checked_issue(body: Json) -> None:
+    if "title" in body and (not str(body["title"]).strip() or len(str(body["title"])) > TITLE_LIMIT):
+        raise invalid("Issue", "title", f"title is too long (maximum is {TITLE_LIMIT} characters)")
+    if len(body.get("body") or "") > COMMENT_LIMIT:
+        raise invalid("Issue", "body", f"body is too long (maximum is {COMMENT_LIMIT} characters)")
+
+
+@route("GET", "/repos/{owner}/{repo}/issues", "issues")
+def list_issues(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    """Newest first. GitHub lists pull requests too; ours are looked for among issues only."""
+    state, creator, since = request.query("state", "open"), request.query("creator"), request.query("since")
+    rows = [
+        issue_json(github, repository, one)
+        for one in repository.issues.values()
+        if state in ("all", one["state"]) and creator in ("", one["author"]) and one["updated_at"] >= since
+    ]
+    return request.page(sorted(rows, key=lambda row: -row["number"]))
+
+
+@route("POST", "/repos/{owner}/{repo}/issues", "issues", "write")
+def create_issue(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    body, now = request.body, timestamp(github.clock())
+    checked_issue(body)
+    number = max((*repository.pulls, *repository.issues), default=0) + 1
+    repository.issues[number] = {
+        "number": number, "title": body["title"], "body": body.get("body"), "author": request.login, "state": "open",
+        "state_reason": None, "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    return Reply(201, issue_json(github, repository, repository.issues[number]))
+
+
+@route("GET", "/repos/{owner}/{repo}/issues/{number}", "issues")
+def get_issue(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    issue = the_issue(repository, number)
+    return Reply(200, issue_json(github, repository, issue) | {"closed_by": issue.get("closed_by")})
+
+
+@route("PATCH", "/repos/{owner}/{repo}/issues/{number}", "issues", "write")
+def update_issue(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    issue, body = the_issue(repository, number), request.body
+    checked_issue(body)
+    if "state" in body:
+        closed = body["state"] == "closed"
+        issue["closed_by"] = user(request.login) if closed else None
+        issue["state_reason"] = body.get("state_reason", "completed") if closed else "reopened"
+    issue |= {name: body[name] for name in ("title", "body", "state") if name in body}
+    issue["updated_at"] = timestamp(github.clock())
+    return Reply(200, issue_json(github, repository, issue) | {"closed_by": issue.get("closed_by")})
 
 
 # --- comparisons and deployments
@@ -766,9 +849,11 @@ def list_installation_repositories(github: FakeGitHub, request: Request) -> Repl
 def list_deliveries(github: FakeGitHub, request: Request) -> Reply:
     app = the_app(github, request)
     rows = [d.summary() for d in reversed(github.webhooks.deliveries) if d.app_id == app.id]
+    if outcome := request.query("status", ""):
+        rows = [row for row in rows if (200 <= row["status_code"] < 400) == (outcome == "success")]
     size = min(100, int(request.query("per_page", "30")))
     start = int(request.query("cursor", "0"))
-    more = {"link": f'<{request.url}{request.path}?per_page={size}&cursor={start + size}>; rel="next"'}
+    more = {"link": f'<{request.url}{request.path}?per_page={size}&status={outcome}&cursor={start + size}>; rel="next"'}
     return Reply(200, rows[start : start + size], more if start + size < len(rows) else {})
 
 

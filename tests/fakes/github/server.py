@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import socket
@@ -235,6 +236,17 @@ class FakeGitHub:
         return None
 
 
+def _unless_known(request: Request, reply: Reply) -> Reply:
+    """A GET's answer with its ETag, which differs by token as GitHub's does; 304 for who has it already."""
+    if request.method != "GET" or reply.status != 200 or reply.raw is not None:
+        return reply
+    told = json.dumps([reply.body, request.headers.get("authorization", "")]).encode()
+    reply.headers["etag"] = f'W/"{hashlib.sha256(told).hexdigest()}"'
+    if request.headers.get("if-none-match") != reply.headers["etag"]:
+        return reply
+    return Reply(304, headers={"etag": reply.headers["etag"]})
+
+
 def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -271,7 +283,7 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
                 reply = Reply(fault.status, {"message": fault.message}, dict(fault.headers))
             else:
                 with github.lock:
-                    reply = github.answer(request)
+                    reply = _unless_known(request, github.answer(request))
             github.asked.append(
                 Asked(self.command, path, parse_qs(parts.query), request.json_or_none(), request.login, reply.status)
             )

@@ -30,6 +30,7 @@ class Pull:
     """None: the fork was deleted."""
     state: str = "open"
     draft: bool = False
+    body: str = ""
     merged: bool = False
     merge_commit_sha: str | None = None
     locked: bool = False
@@ -61,6 +62,8 @@ class Repository:
     roles: dict[str, str] = field(default_factory=dict)
     """Login → none, read, triage, write, maintain or admin."""
     pulls: dict[int, Pull] = field(default_factory=dict)
+    issues: dict[int, Json] = field(default_factory=dict)
+    """Issues that are no pull requests. Both share their numbers."""
     comments: list[Json] = field(default_factory=list)
     reviews: list[Json] = field(default_factory=list)
     activities: list[Json] = field(default_factory=list)

@@ -6,28 +6,24 @@ the result is not exactly as intended, there is no patch.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from engine.detection.prompt_diff import ends_in_common
-from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, source_of
+from engine.new_cases.similar import repeated
+from engine.readers.bounded import Source, nearest
 from engine.readers.cases import case_of
-from engine.readers.json_nodes import json_line, read_json
-from engine.readers.nodes import plain
 from engine.readers.promptfoo_files import is_promptfoo
-from engine.readers.prompts.registry import read_prompt
-from engine.readers.yaml_nodes import read_yaml
 from engine.test_edits import NoEditError
 from engine.test_edits.formats import EDITORS, format_of, read_cases
+from engine.test_edits.row_form import in_file_names, in_their_form, last_row
 from engine.test_edits.verified import MixedLineEndsError, edited
 from schemas.errors import PromptVerdictError
-from schemas.testsets import TestCase, TestSet
-from schemas.values import Value, digest_of
+from schemas.testsets import Columns, TestCase
+from schemas.values import Value
 
 CONTEXT = 3
 """Unchanged lines around a change, as in git."""
@@ -83,13 +79,25 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     )
 
 
-def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
-    """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors."""
+def add(
+    path: str,
+    data: bytes,
+    row: Mapping[str, JsonValue],
+    *,
+    columns: Columns | None = None,
+    others: Sequence[TestCase] = (),
+) -> Patch | NoPatch:
+    """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors.
+
+    A case that repeats one of the file, or one of ``others``, is refused, unless it says so with ``same_as`` or
+    ``cluster``.
+    """
     if is_promptfoo(path, data):
         return _by_hand(path)
     try:
-        before = read_cases(path, data)
-        formed = _in_their_form(row, before, _last_row(path, data))
+        before = read_cases(path, data, columns)
+        last = last_row(path, data)
+        formed = in_their_form(row, before, last)
         wanted = case_of(Source("the case", ""), formed, None, Counter()).case
     except NoEditError as error:
         return NoPatch(sentence=f"The case doesn't fit `{path}`: {error}.")
@@ -97,90 +105,95 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
         return NoPatch(sentence=f"The test set can't be read: {error}.")
     if any(known.id == wanted.id for known in before.cases):
         return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
-
+    known = {case.id: case for case in (*others, *before.cases)}
+    if (twin := repeated(wanted.inputs, [*known.values()])) is not None and not _on_purpose(wanted, twin.case):
+        fix = f"Change its inputs, or write `same_as={twin.case.same_as or twin.case.id}` if it repeats it on purpose."
+        return NoPatch(sentence=f"The case was not added: {twin.sentence}. {fix}")
     kind = format_of(path)
     if kind == "inline":
         formed = {**wanted.inputs, **{key: value for key, value in formed.items() if key not in ("input", "inputs")}}
+    else:
+        formed = in_file_names(formed, before, last, columns)
     add_to, cases = EDITORS[kind].add, (*before.cases, wanted)
     return _patch(
-        path, data, wanted.id, lambda text: add_to(text, formed), cases, by_hand="write it into the file by hand"
+        path,
+        data,
+        wanted.id,
+        lambda text: add_to(text, formed),
+        cases,
+        by_hand="write it into the file by hand",
+        columns=columns,
     )
+
+
+def _on_purpose(case: TestCase, twin: TestCase) -> bool:
+    """Returns whether a case says that it belongs to another one, so that both count as one draw."""
+    return case.same_as in (twin.id, twin.same_as or twin.id) or (
+        case.cluster is not None and case.cluster == twin.cluster
+    )
+
+
+def all_added(
+    path: str,
+    data: bytes,
+    rows: Sequence[Mapping[str, JsonValue]],
+    *,
+    columns: Columns | None = None,
+    others: Sequence[TestCase] = (),
+) -> Patch | NoPatch:
+    """Returns one patch that adds all of ``rows``, or why the first that doesn't fit can't be added."""
+    content = data
+    for row in rows:
+        made = add(path, content, row, columns=columns, others=others)
+        if isinstance(made, NoPatch):
+            return made
+        content = made.content
+    return Patch(path=path, case="", text=unified(path, data.decode(), content.decode()), content=content)
+
+
+def confirm(path: str, data: bytes, names: Collection[str], columns: Columns | None = None) -> Patch | NoPatch:
+    """Returns the patch that marks the unverified cases among ``names`` as verified."""
+    if is_promptfoo(path, data):
+        return _by_hand(path)
+    try:
+        before = read_cases(path, data, columns)
+    except PromptVerdictError as error:
+        return NoPatch(sentence=f"The test set can't be read: {error}.")
+    places = [number for number, case in enumerate(before.cases) if case.id in names and not case.verified]
+    if not places:
+        return NoPatch(sentence=f"`{path}` has no such unverified case.", missing=True)
+    set_in = EDITORS[format_of(path)].set
+
+    def edit(text: str) -> str:
+        for position in places:
+            text = set_in(text, position, before.cases[position].line or 0, "verified", True)
+        return text
+
+    wanted = [
+        case.model_copy(update={"verified": True}) if number in places else case
+        for number, case in enumerate(before.cases)
+    ]
+    name = before.cases[places[0]].id
+    return _patch(path, data, name, edit, wanted, by_hand="remove the marks by hand", columns=columns)
 
 
 def _by_hand(path: str) -> NoPatch:
     return NoPatch(sentence=f"`{path}` is promptfoo's configuration. Edit it by hand.")
 
 
-def _last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:
-    """Returns the last case as written: a new case gets the same keys. Empty for a file without cases."""
-    source = source_of(path, data, limit=MAX_TEST_SET_BYTES)
-    row: JsonValue
-    match format_of(path):
-        case "jsonl":
-            lines = [line for line in source.text.split("\n") if line.strip()]
-            row = json_line(source, lines[-1], len(lines)) if lines else {}
-        case "csv":
-            row = {name.strip(): "" for name in next(csv.reader(StringIO(source.text, newline="")), [])}
-        case "json":
-            row = _last_of(plain(read_json(source)))
-        case "yaml":
-            row = _last_of(plain(read_yaml(source)))
-        case "inline":
-            rows = read_prompt(path, {path: data}).test_data
-            row = rows[-1] if rows else {}
-    return row if isinstance(row, dict) else {}
-
-
-def _last_of(root: JsonValue) -> JsonValue:
-    if isinstance(root, dict):
-        root = next(iter(root.values()), [])
-    return root[-1] if isinstance(root, list) and root else {}
-
-
-def _in_their_form(
-    row: Mapping[str, JsonValue], before: TestSet, last: Mapping[str, JsonValue]
-) -> dict[str, JsonValue]:
-    """Returns the case with the file's names for its keys, in the file's order, with an id if the others have one."""
-    formed = dict(row)
-    given = formed.pop("inputs") if "inputs" in formed else formed.pop("input")
-    inputs = _named_inputs(dict(given) if isinstance(given, dict) else {"input": given}, before)
-    formed |= _as_written(inputs, last)
-    if "slice" in formed and "slice" not in last and "slices" in last:
-        value = formed.pop("slice")
-        formed["slices"] = value if isinstance(value, list) else [value]
-    if "id" in last and not formed.get("id"):
-        formed["id"] = f"case-{digest_of(inputs)[:8]}"
-    order = {key: number for number, key in enumerate(last)}
-    return dict(sorted(formed.items(), key=lambda item: order.get(item[0], len(order))))
-
-
-def _as_written(inputs: dict[str, JsonValue], last: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Returns the key ``input`` or ``inputs`` as the file's other cases use it."""
-    named = inputs.keys() != {"input"}
-    if "inputs" in last or (named and "input" not in last):
-        return {"inputs": inputs}
-    bare = not named and not isinstance(last.get("input"), dict)
-    return {"input": inputs["input"] if bare else inputs}
-
-
-def _named_inputs(inputs: dict[str, JsonValue], before: TestSet) -> dict[str, JsonValue]:
-    """Returns the inputs as the file's cases name them: a single unnamed one gets the name of their only one."""
-    shapes = {frozenset(case.inputs) for case in before.cases}
-    if not shapes or frozenset(inputs) in shapes:
-        return inputs
-    single = next(iter(shapes)) if len(shapes) == 1 else frozenset[str]()
-    if inputs.keys() != {"input"} or len(single) != 1:
-        names = " or ".join(", ".join(f"input.{name}" for name in sorted(shape)) for shape in list(shapes)[:3])
-        raise NoEditError(f"its cases have {shown(names, 200)}")
-    return dict.fromkeys(single, inputs["input"])
-
-
 def _patch(
-    path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
+    path: str,
+    data: bytes,
+    case: str,
+    edit: Callable[[str], str],
+    wanted: Sequence[TestCase],
+    *,
+    by_hand: str,
+    columns: Columns | None = None,
 ) -> Patch | NoPatch:
     """Returns the difference that ``edit`` makes, if the file then contains exactly ``wanted``."""
     try:
-        new = edited(path, data, edit, wanted)
+        new = edited(path, data, edit, wanted, columns)
     except MixedLineEndsError:
         return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     except NoEditError as error:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.commands.patches import NoPatch, Patch, add, protect, unified
 from engine.readers.testsets import read_test_set
+from engine.test_edits.formats import read_cases
+from engine.test_edits.patches import NoPatch, Patch, add, all_added, confirm, protect, unified
+from schemas.testsets import Columns
 
 JSONL = b"""\
 {"id": "a", "input": "one", "expected": "billing", "slices": ["typical"]}
@@ -259,6 +261,81 @@ def test_a_case_that_cant_be_added_says_why(path, data, row, said):
     found = add(path, data, row)
     assert isinstance(found, NoPatch)
     assert said in found.sentence
+
+
+GENERATED = [
+    {"id": f"new-{n}", "expected": "billing", "slice": "edge", "source": "synthetic", "verified": False}
+    for n in range(2)
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("t.jsonl", JSONL), ("t.jsonl", COMPACT), ("t.csv", CSV), ("t.yaml", YAML), ("t.json", JSON),
+        ("t.prompt.yml", INLINE), ("t.csv", b"question,answer\nWhy?,billing\n"),
+        ("t.jsonl", b'{"question": "Why?", "answer": "billing"}\n'),
+        ("t.yaml", b"- vars: {question: Why}\n  expected: billing\n"),
+    ],
+)  # fmt: skip
+def test_unverified_cases_are_added_and_confirmed_in_every_format(path, data):
+    name = next(iter(read_cases(path, data).cases[0].inputs))
+    rows = [row | {"inputs": {name: f'text, number {n}: "new" {"x" * n * 20}'}} for n, row in enumerate(GENERATED)]
+    made = all_added(path, data, rows)
+    assert isinstance(made, Patch), made.sentence
+    before, after = (read_cases(path, content).cases for content in (data, made.content))
+    assert [case.inputs for case in after] == [*(case.inputs for case in before), *(row["inputs"] for row in rows)]
+    new = [(case.expected, case.slices, case.source, case.verified) for case in after[-2:]]
+    assert new == [("billing", ("edge",), "synthetic", False)] * 2
+    assert all(case.verified for case in after[:-2])
+    done = confirm(path, made.content, {after[-1].id, after[0].id})
+    assert [case.verified for case in read_cases(path, done.content).cases[-2:]] == [False, True]
+    assert confirm(path, done.content, {after[-1].id}).missing
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "columns", "line"),
+    [
+        ("t.csv", b"question,answer,split\nWhy?,billing,typical\n", {"slices": "split"}, "+New one,refunds,edge,production"),
+        (
+            "t.jsonl", b'{"q": "Why?", "gold": "billing", "case": "a"}\n',
+            {"inputs": {"input": "q"}, "expected": "gold", "id": "case"},
+            '+{"q": "New one", "gold": "refunds", "case": "z", "source": "production", "slices": ["edge"]}',
+        ),
+        (
+            "t.jsonl", b'{"question": "Why?", "answer": "billing"}\n', None,
+            '+{"question": "New one", "answer": "refunds", "slice": "edge", "source": "production"}',
+        ),
+    ],
+)  # fmt: skip
+def test_a_case_gets_the_names_that_its_file_uses(path, data, columns, line):
+    columns = Columns.model_validate(columns) if columns else None
+    name = next(iter(read_cases(path, data, columns).cases[0].inputs))
+    row = {"inputs": {name: "New one"}, "expected": "refunds", "slice": "edge", "source": "production"}
+    if columns and columns.id:
+        row |= {"id": "z", "slices": [row.pop("slice")]}
+    made = add(path, data, row, columns=columns)
+    assert isinstance(made, Patch), made.sentence
+    assert made.text.splitlines()[-1] == line
+
+
+@pytest.mark.parametrize("path", ["t.jsonl", "t.csv", "t.yaml"])
+def test_a_near_duplicate_is_refused_unless_it_says_so(path):
+    data = {
+        "t.jsonl": b'{"id": "a", "input": "Why was my card charged twice?", "cluster": "c"}\n',
+        "t.csv": b"id,input,cluster\na,Why was my card charged twice?,c\n",
+        "t.yaml": b"- id: a\n  input: Why was my card charged twice?\n  cluster: c\n",
+    }[path]
+    row = {"id": "b", "input": "why was my  card charged twice??"}
+    found = add(path, data, row)
+    line = 2 if path == "t.csv" else 1
+    assert f"it repeats the case a ({path}:{line}), 98% alike" in found.sentence
+    assert isinstance(add(path, data, row | {"same_as": "a"}), Patch)
+    assert isinstance(add(path, data, row | {"cluster": "c"}), Patch)
+    # Other files of the test set count too.
+    other = read_cases("o.jsonl", b'{"id": "o", "input": "My parcel never came, where is it?"}').cases
+    twin = add(path, data, {"id": "d", "input": "My parcel never came, where is it"}, others=other)
+    assert "it repeats the case o (o.jsonl:1)" in twin.sentence
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)

@@ -1,0 +1,1 @@
+"""Alerts about production: readings once a day, issues and other channels, and the scheduled watch."""

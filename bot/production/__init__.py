@@ -1,0 +1,1 @@
+"""Takes in what applications report about their prompts: OTLP in, bounded, durable before it is acknowledged."""

@@ -1,0 +1,1 @@
+"""Alerts: from readings to states that don't flicker, and what people read about them."""

@@ -1,0 +1,45 @@
+"""Says a reading in words. Each surface encodes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from engine.drift.reading import Level, Move
+from engine.drift.visible import WITHIN
+
+LABEL = re.compile(r"[\w .:/+-]{1,40}")
+UNUSUAL = "a label with other characters"
+
+
+def label_text(label: str) -> str:
+    """Returns a label as it may be told. An application may send any text as its decision, even content."""
+    return label if LABEL.fullmatch(label) else UNUSUAL
+
+
+def points(share: float) -> str:
+    """Returns a difference of shares in points: ``5.2``."""
+    return f"{100 * share:.1f}"
+
+
+def past_sentence(level: Level, size: float, moves: Sequence[Move], since: date | None, smallest: float | None) -> str:
+    """Returns the sentence of a reading against the past."""
+    if level is Level.OK:
+        return f"The mix of decisions is that of its past. {visible_sentence(smallest)}"
+    started = f" since about {since.isoformat()}" if since else ""
+    how = "left its past" if level is Level.ALERT else "may be leaving its past"
+    return f"The mix of decisions {how}{started}: {points(size)} points moved. {moved(moves)}"
+
+
+def moved(moves: Sequence[Move]) -> str:
+    """Returns the labels that moved most: ``billing 40% → 32%, refund 25% → 33%``."""
+    listed = ", ".join(f"{label_text(one.label)} {one.before:.0%} → {one.after:.0%}" for one in moves[:2])
+    return f"{listed}."
+
+
+def visible_sentence(smallest: float | None) -> str:
+    """Says what this volume can show."""
+    if smallest is None:
+        return "This volume shows no shift within two weeks."
+    return f"This volume can show shifts from {points(smallest)} points, within {WITHIN} days 4 times of 5."

@@ -1,0 +1,1 @@
+"""What production reports about prompts: from the spans of a trace to the calls that pages and statistics count."""

@@ -1,0 +1,1 @@
+"""The scheduled watch: the same version on the same cases again, compared through the gate with its stored answers."""
