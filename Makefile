@@ -66,6 +66,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	$(BIN)/python -m benchmarks.slow_forks
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.webhooks --postgres
+	$(BIN)/python -m benchmarks.intake
 	WATCHED=10000 $(BIN)/python -m pytest -q tests/pipeline/test_nothing_unmeasured.py
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
 	CLIENT_EXAMPLES=2000 $(BIN)/python -m pytest -q -n auto tests/client/test_rendering.py

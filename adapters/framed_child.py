@@ -1,6 +1,6 @@
 """A child process of our own that answers in frames: four bytes of length, big-endian, then as many bytes.
 
-What it answers is untrusted, since it has run code of others.
+Its answers are untrusted, because it has run third-party code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ChildLateError(ChildGoneError):
 
 
 class FramedChild:
-    """A Python process with two pipes. It ends when it is no longer used, even if nobody kills it."""
+    """A Python process with two pipes. It ends when it is no longer used, even if it isn't killed."""
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str], *, own_session: bool = False) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - our own program with our own numbers

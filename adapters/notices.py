@@ -1,4 +1,4 @@
-"""Messages to chat, mail and other channels, by the library ``apprise``. The operator gives the addresses."""
+"""Sends messages to chat, mail and other channels with the library ``apprise``. The operator sets the URLs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class Notices:
     """Channels by their URLs (github.com/caronc/apprise), which often hold a secret and are never shown."""
 
     def __init__(self, urls: Sequence[str]) -> None:
-        """Raises UsageError for an address that no channel has."""
+        """Raises UsageError for a URL that apprise doesn't know."""
         import apprise
 
         self._channels = apprise.Apprise()
         for number, url in enumerate(urls, 1):
             if not self._channels.add(url):
                 raise UsageError(
-                    f"address {number} of {len(urls)} for alerts is not one of a channel",
-                    hint="see github.com/caronc/apprise/wiki for the addresses of each service",
+                    f"URL {number} of {len(urls)} in PROMPTVERDICT_ALERT_URLS is not one of apprise's",
+                    hint="see github.com/caronc/apprise/wiki for the URL of each service",
                 )
 
     def send(self, title: str, text: str) -> None:
@@ -28,4 +28,4 @@ class Notices:
 
         sent = self._channels.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT)
         if not sent:
-            raise HostUnavailable("a channel for alerts did not take a message", hint="look at apprise's lines above")
+            raise HostUnavailable("an alert channel did not accept a message", hint="apprise's log lines above say why")

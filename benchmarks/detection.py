@@ -1,4 +1,4 @@
-"""How fast detection is: in a repository of 50,000 files, and in one of 40 lineages.
+"""How fast detection is: among 50,000 files, in one of 40 lineages, and among 30,000 prompts.
 
     python -m benchmarks.detection [--check]
 
@@ -7,6 +7,7 @@ Prints wall times; ``--check`` also times the whole ``promptverdict check`` comm
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from tests.repositories import Repository
 
 FILES = 50_000
 LINEAGES = 40
+PROMPTS = 30_000
 ROUNDS = 3
 HEAD = """\
 version: 1
@@ -59,6 +61,22 @@ def many_lineages(folder: Path) -> Repository:
     return repository
 
 
+def many_prompts(folder: Path) -> Repository:
+    """Builds 30,000 prompts, 100 of them lineages. The branch ``one`` changes a lineage's prompt, ``all`` every
+    prompt."""
+    prompts = {f"prompts/team{n // 300:03}/p{n:05}.md": f"You are assistant {n}.\n" for n in range(PROMPTS)}
+    lineage = "  p{n}: {{use_case: generation, prompt: prompts/team000/p{n:05}.md, tests: tests.jsonl}}\n"
+    configuration = HEAD + "".join(lineage.format(n=n) for n in range(100))
+    repository = Repository(folder)
+    repository.commit({**prompts, "promptverdict.yaml": configuration, "tests.jsonl": '{"id": "a", "input": "b"}\n'})
+    for branch, number in (("one", 1), ("all", PROMPTS)):
+        repository.git("branch", "--force", branch, "main")
+        changed = {path: f"{text}Be kind.\n" for path, text in list(prompts.items())[:number]}
+        repository.commit(changed, branch=branch)
+    repository.git("repack", "-adq")
+    return repository
+
+
 def detected(repository: Repository, branch: str) -> Detection:
     """Detects the change, from opening the repository to the result."""
     tree = Clone(repository.path)
@@ -80,13 +98,19 @@ def seconds(action: Callable[[], object]) -> float:
 def main() -> None:
     """Builds both repositories, measures, prints."""
     with tempfile.TemporaryDirectory() as folder:
+        prompts = many_prompts(Path(folder, "prompts"))
         for title, repository, branch, affected in (
+            (f"{PROMPTS:,} prompts, one lineage's changed", prompts, "one", ["p0"]),
+            (f"{PROMPTS:,} prompts, all changed, 100 lineages", prompts, "all", sorted(f"p{n}" for n in range(100))),
             (f"{FILES:,} files, an unrelated change", many_files(Path(folder, "files")), "unrelated", []),
             (f"{LINEAGES} lineages, one prompt changed", many_lineages(Path(folder, "lineages")), "one", ["p7"]),
         ):
             assert [change.name for change in detected(repository, branch).lineages] == affected
+            before = os.times()
             took = seconds(lambda repository=repository, branch=branch: detected(repository, branch))
-            print(f"{title}: {took * 1000:.0f} ms")
+            after = os.times()
+            cpu = sum(after[:4]) - sum(before[:4])
+            print(f"{title}: {took * 1000:.0f} ms, {cpu / ROUNDS * 1000:.0f} ms of CPU with git's", flush=True)
             if "--check" in sys.argv:
                 command = [sys.executable, "-m", "action", "check", "--repo", str(repository.path)]
                 command += ["--base", "main", "--head", branch]

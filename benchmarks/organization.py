@@ -57,7 +57,7 @@ BURST = 6
 PROMPT_PATH = "prompts/triage.prompt.yml"
 PATIENCE_S = 1800.0
 SETTLES_S = 15.0
-"""For the sweep that each worker makes when it starts."""
+"""For another worker, which should not sweep as well."""
 
 
 @dataclass
@@ -112,6 +112,16 @@ class Organization:
         """Delivers one event as GitHub does."""
         for delivery in self.town.github.webhooks.emit(event, payload):
             assert delivery.status_code == 202, delivery.status_code
+
+    def first_sweep(self) -> Counter[str]:
+        """Returns the requests of the sweep after the start, when every repository was looked at."""
+        end = time.monotonic() + PATIENCE_S
+        while self.town.github.count("GET", "/pulls$") < REPOSITORIES:
+            assert time.monotonic() < end, "no worker swept"
+            time.sleep(0.25)
+        time.sleep(SETTLES_S)
+        found: Counter[str] = self.usage.now()["asked"]
+        return found
 
     def quiet(self) -> None:
         """Waits until every delivery is handled and every run has ended."""
@@ -248,8 +258,7 @@ def campaign(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any
     """Returns all figures."""
     with organization(folder, url, given.workers) as made:
         figures: dict[str, Any] = {"workers": given.workers, "pulls of each kind": given.pulls, "cases": 60}
-        time.sleep(SETTLES_S)
-        swept = made.usage.now()["asked"]
+        swept = made.first_sweep()
         figures["requests of the first sweep"] = {name: times for name, times in sorted(swept.items()) if times}
         figures["idle"] = made.idle(given.idle)
         made.cost("prompt", 2 * given.workers)  # imports, tokens, first fetches

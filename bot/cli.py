@@ -68,9 +68,9 @@ def worker() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's tables to this version, and stop.
+    """Migrate the database to this version, and exit.
 
-    For deployments that migrate in a job of their own. Otherwise every process does it when it starts.
+    Use it if your deployment migrates in a separate job. Without it, each process migrates when it starts.
     """
     from bot.settings import read_settings
 
@@ -82,7 +82,7 @@ def migrate() -> None:
         records.migrate()
     finally:
         records.close()
-    sys.stdout.write("The database has the tables of this version.\n")
+    sys.stdout.write("The database is at this version.\n")
 
 
 @app.command()

@@ -77,7 +77,7 @@ class Settings(Value):
     origins: dict[str, str]
     """The one address that each key may be sent to."""
     alert_urls: tuple[SecretStr, ...] = ()
-    """Channels for alerts beside issues."""
+    """Channels for alerts in addition to issues."""
     site: SiteSettings | None = None
     """``None``: no pages."""
     unknown: tuple[str, ...]

@@ -97,11 +97,11 @@ def facts_of(settings: Settings) -> Facts:
     rows = (
         ("Cap of a run", usd(caps.run), _source(names.RUN_USD, caps.run)),
         ("Cap of a repository and day", usd(caps.repository), _source(names.REPOSITORY_USD, caps.repository)),
-        ("Cap of a person and day, for runs on pages", usd(caps.person), _source(names.PERSON_USD, caps.person)),
+        ("Daily cap of each person, for runs on pages", usd(caps.person), _source(names.PERSON_USD, caps.person)),
         ("Cap of a day", usd(caps.day), _source(names.DAY_USD, caps.day)),
         ("Texts are kept for", f"{settings.keep_texts_days} days", _source(names.KEEP_TEXTS, settings.keep_texts_days)),
         (
-            "Single calls in production are kept for",
+            "Individual calls in production are kept for",
             f"{settings.keep_spans_days} days",
             _source(names.KEEP_SPANS, settings.keep_spans_days),
         ),

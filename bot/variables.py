@@ -64,7 +64,7 @@ DAY_USD = Variable(f"{PREFIX}MAX_USD_PER_DAY", "What all runs of this bot may co
 KEEP_DELIVERIES = Variable(f"{PREFIX}KEEP_DELIVERIES_DAYS", "Days that the ids of handled webhooks are kept", "`30`")
 KEEP_TEXTS = Variable(f"{PREFIX}KEEP_TEXTS_DAYS", "Days that prompts, answers and scorecards are kept", "`365`")
 KEEP_SPANS = Variable(
-    f"{PREFIX}KEEP_SPANS_DAYS", "Days that single calls in production are kept. Their hourly figures stay", "`30`"
+    f"{PREFIX}KEEP_SPANS_DAYS", "Days that individual calls in production are kept. Hourly sums stay longer", "`30`"
 )
 KEY_ORIGINS = Variable(
     f"{PREFIX}KEY_ORIGINS",
@@ -85,7 +85,7 @@ TRUST_SCORERS = Variable(
 
 ALERT_URLS = Variable(
     f"{PREFIX}ALERT_URLS",
-    "Where [alerts](production.md#alerts) go beside issues: addresses of the library apprise, separated by blanks",
+    "Where [alerts](production.md#alerts) go in addition to issues: URLs of the library apprise, separated by spaces",
     "none", secret=True,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""``promptverdict tests confirm``: lists unverified cases, and marks those as verified that a person names."""
+"""``promptverdict tests confirm``: lists unverified cases, and marks the named ones as verified."""
 
 from __future__ import annotations
 
@@ -71,4 +71,4 @@ def _list(lineage: str, waiting: Sequence[TestCase]) -> None:
         put(log_line(f"    {shown(' '.join(inputs_text(case.inputs).split()), WIDEST)}") + "\n")
         put(log_line(f"    expects {shown(json.dumps(case.expected, ensure_ascii=False), WIDEST)}") + "\n")
     if waiting:
-        put(f"They are not measured. promptverdict tests confirm {log_line(lineage)} ID … --write confirms cases.\n")
+        put(f"Runs skip these cases. To confirm some: promptverdict tests confirm {log_line(lineage)} ID … --write\n")

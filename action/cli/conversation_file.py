@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ConversationFile:
-    """The file of one prompt. One that can't be read counts as none."""
+    """The file of one prompt. A file that can't be read counts as missing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,4 +37,4 @@ class ConversationFile:
             new.write_text(conversation.model_dump_json(), encoding="utf-8")
             new.replace(self._path)
         except OSError as error:
-            raise StoreError(f"the conversation can't be kept: {error.strerror}", where=str(self._path)) from error
+            raise StoreError(f"the conversation can't be saved: {error.strerror}", where=str(self._path)) from error

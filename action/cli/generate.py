@@ -1,4 +1,4 @@
-"""``promptverdict tests generate``: lets a model write cases, which decide nothing until a person confirms them."""
+"""``promptverdict tests generate``: has a model write cases, which runs skip until a person confirms them."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def generate(options: GenerateOptions, calling: CallingProcess | None = None) ->
         return Exit.PASS
     count = plural(len(found.rows), "new case")
     sys.stderr.write(
-        f"{count} from {plural(found.calls, 'call')}; left out: {plural(found.repeats, 'near-duplicate')}, "
-        f"{plural(found.misfits, 'case')} of another form\n"
+        f"{count} from {plural(found.calls, 'call')}; dropped: {plural(found.repeats, 'near-duplicate')}, "
+        f"{plural(found.misfits, 'malformed case')}\n"
     )
     if found.rows:
         file = TestFile(local.root, file_for_new(tests))
         others = (*tests.cases, *tests.unverified)
         patch = all_added(file.name, file.data(), found.rows, columns=change.config.columns, others=others)
         file.apply(patch, f"added {plural(len(found.rows), 'unverified case')}", write=options.write)
-        sys.stderr.write(f"They are not measured until promptverdict tests confirm {log_line(options.lineage)}.\n")
+        sys.stderr.write(f"Runs skip them until you run promptverdict tests confirm {log_line(options.lineage)}.\n")
     if found.stopped is not None:
         sys.stderr.write(f"promptverdict: {log_line(str(found.stopped))}\n")
     return Exit.PASS if len(found.rows) == options.number else Exit.ERROR
@@ -99,9 +99,9 @@ async def _generated(
     one = estimate([first_question(tests, form, endpoint)], endpoint.price).cost_usd
     least, most = expected_calls(options.number), most_calls(options.number)
     sys.stderr.write(
-        f"{change.name} · {endpoint.model.model}: {plural(options.number, 'case')} of {form.slice} take "
-        f"{plural(least, 'call')}, about {usd(one * least)}; at most {most}, about {usd(one * most)}, "
-        f"if it repeats itself. Never more than {usd(options.cap_usd(change))}; stored answers cost nothing\n"
+        f"{change.name} · {endpoint.model.model}: {plural(options.number, 'case')} in slice {form.slice} take "
+        f"{plural(least, 'call')}, about {usd(one * least)}, or up to {most}, about {usd(one * most)}, "
+        f"if the model repeats itself. Never more than {usd(options.cap_usd(change))}; stored answers cost nothing\n"
     )
     sys.stderr.flush()
     if options.dry_run:

@@ -139,7 +139,7 @@ def add_token(options: HubOptions, name: str, *, ingest: bool) -> Exit:
         _print(made)
         return Exit.PASS
     number, secret = visible(str(made.get("id"))), visible(str(made.get("token")))
-    does = "sends traces of" if ingest else "reads every tag of"
+    does = "sends traces for" if ingest else "reads every tag of"
     sys.stderr.write(f"token {number} {does} this repository; it is shown only now\n")
     put(f"{secret}\n")
     return Exit.PASS

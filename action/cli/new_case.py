@@ -52,7 +52,7 @@ def new_case(options: NewCaseOptions) -> Exit:
     inputs = _inputs(options, found)
     text = options.expected
     if text is None and options.same_as is None:
-        text = _asked("What should it have said? ") or None
+        text = _asked("What should the answer have been? ") or None
     expected = None if text is None else expected_value(text, tests.cases)
     if expected is None and options.same_as is None and any(case.expected is not None for case in tests.cases):
         raise UsageError("the case has no expectation", hint="--expected TEXT says what the answer should have been")
@@ -92,7 +92,7 @@ def _slice(inputs: Mapping[str, JsonValue], tests: TestSet) -> list[str]:
     why = log_line(f"suggested slice: {found.slice} ({found.source}: {found.why})")
     answer = _asked(f"{why}\nIts slice [{log_line(found.slice)}], or - for none: ")
     if answer is None:
-        sys.stderr.write(f"{why}. The case has no slice yet; --slice gives it one.\n")
+        sys.stderr.write(f"{why}. The case has no slice yet; set one with --slice.\n")
         return []
     return [] if answer == "-" else [answer or found.slice]
 

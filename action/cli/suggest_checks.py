@@ -112,7 +112,7 @@ async def _searched(
     sys.stderr.write(
         f"{change.name}: {writer.model.model} proposes dimensions, and {judge_name(change)} grades "
         f"{plural(len(sample), 'answer')} by them: {plural(len(requests) + 1, 'call')}, about {usd(cost)}, and again "
-        f"without those that don't hold. Never more than {usd(options.cap_usd(change))}; stored answers cost nothing\n"
+        f"without those that fail. Never more than {usd(options.cap_usd(change))}; stored answers cost nothing\n"
     )
     sys.stderr.flush()
     if options.dry_run:

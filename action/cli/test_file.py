@@ -26,7 +26,7 @@ class TestFile:
         self.name = path
         self._place = (root / path).resolve()
         if not path or not self._place.is_relative_to(root.resolve()):
-            raise UsageError("this file can't be written", where=path, hint="edit the test set by hand")
+            raise UsageError("the path is empty or outside the repository", where=path, hint="edit the file by hand")
 
     def data(self) -> bytes:
         """Returns its content. Raises UsageError if there is none."""

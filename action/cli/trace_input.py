@@ -35,7 +35,7 @@ def inputs_from(local: LocalLineage, path: str, text: str, span: str | None) -> 
     asked = [message.text for message in content.messages if message.role == "user"]
     if len(names) != 1 or not asked:
         raise UsageError(
-            f"the request is not of this prompt as it is now, so its inputs {', '.join(names)} can't be told apart",
+            f"the request doesn't match the prompt's current version, so {', '.join(names)} can't be recovered from it",
             where=path,
             hint="check out the version that production runs, or give the inputs with --set NAME=VALUE",
         )
@@ -52,7 +52,7 @@ def _request(lineage: str, path: str, text: str, span: str | None) -> Content:
     records = records_in(path, text)
     of = {name for record in records if (name := own_attribute(record.attributes, "lineage"))}
     if of and lineage not in of:
-        raise UsageError(f"the trace is of {', '.join(sorted(of))}", where=path, hint=f"not of {lineage}")
+        raise UsageError(f"the trace belongs to {', '.join(sorted(of))}", where=path, hint=f"not to {lineage}")
     found: dict[str, Content] = {}
     for record in sorted(records, key=_start):
         content = content_of(record)
@@ -64,10 +64,10 @@ def _request(lineage: str, path: str, text: str, span: str | None) -> Content:
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
-        what = "it has no request with content" if span is None else f"it has no request {span!r} with content"
-        raise UsageError(what, where=path, hint="let the instrumentation capture messages, or use --input")
+        what = "no request in it has content" if span is None else f"no request {span!r} in it has content"
+        raise UsageError(what, where=path, hint="turn on message capture in the instrumentation, or use --input")
     listed = "; ".join(f"{name} “{shown(one.messages[-1].text, 40)}”" for name, one in list(found.items())[:LISTED])
-    raise UsageError(f"it has {len(found)} requests: {listed}", where=path, hint="choose one with --span ID")
+    raise UsageError(f"the trace has {len(found)} requests: {listed}", where=path, hint="choose one with --span ID")
 
 
 def _start(record: SpanRecord) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Bytes of all kept answers. The one that was used longest ago goes first."""
+"""Bytes of all kept answers. The least recently used one is dropped first."""
 LARGEST = 1024 * 1024
 """Bytes of the largest answer that is kept."""
 

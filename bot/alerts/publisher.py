@@ -1,4 +1,4 @@
-"""Tells alerts: one issue each, and messages on the operator's channels. May be killed anywhere and repeated."""
+"""Publishes alerts: one issue each, and messages on the operator's channels. Safe to kill at any point and repeat."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AlertPublisher:
         self._page_of = page_of
 
     async def publish(self) -> None:
-        """Tells everything that is not told yet. What GitHub or a channel doesn't take stays for the next time."""
+        """Publishes what is not published yet. Whatever GitHub or a channel refuses is tried again next time."""
         for episode in await self._records.untold_episodes(channels=self._channels is not None):
             repo = await self._records.repository_by_id(episode.repository_id)
             if repo is None:

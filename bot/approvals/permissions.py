@@ -46,7 +46,7 @@ class Rule:
 _ORDER = tuple(Role)
 _WRONG_ORIGIN = {
     Origin.SAME_REPOSITORY: "This pull request is not from a fork: it is measured without an approval.",
-    Origin.FORK: "This pull request comes from a fork. Use `{}` on one of this repository.",
+    Origin.FORK: "This pull request comes from a fork. Use `{}` on a pull request from this repository.",
 }
 
 

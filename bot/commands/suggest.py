@@ -26,8 +26,7 @@ class Suggest(Command):
     verb: ClassVar[str] = "suggest"
     arguments: ClassVar[str] = "[lineage] [--budget <USD>]"
     meaning: ClassVar[str] = (
-        "search for an edit of the default branch's prompt that is better on cases that the search never saw, and open "
-        "a draft pull request with it (write access)"
+        "search for a better version of the default branch's prompt, and open it as a draft pull request (write access)"
     )
     # Nothing of a pull request is read. A fork's is refused all the same, so that its author can't ask for spending.
     rule: ClassVar[Rule] = Rule(Role.WRITE, origins=frozenset({Origin.SAME_REPOSITORY}))
@@ -59,8 +58,8 @@ class Suggest(Command):
         except UsageError as error:
             return said(f"{error.what} ({error.hint}).", "Nothing was started.")
         return said(
-            f"A search for a better `{made.lineage}` of `{made.branch}` at `{made.sha[:12]}` is under way, for at most "
-            f"{usd(made.budget_usd)}. The result comes as another comment. `/verdict cancel-suggest` ends it."
+            f"Searching for a better version of `{made.lineage}` on `{made.branch}` (`{made.sha[:12]}`), for at most "
+            f"{usd(made.budget_usd)}. The result comes as another comment. `/verdict cancel-suggest` stops the search."
         )
 
 
@@ -69,7 +68,7 @@ class CancelSuggest(Command):
 
     verb: ClassVar[str] = "cancel-suggest"
     arguments: ClassVar[str] = "[lineage]"
-    meaning: ClassVar[str] = "end the searches for better prompts that are under way (write access)"
+    meaning: ClassVar[str] = "stop searches for better prompts (write access)"
     rule: ClassVar[Rule] = Rule(Role.WRITE)
 
     lineage: str | None = None
@@ -88,5 +87,5 @@ class CancelSuggest(Command):
             asked.context.suggesting.cancel, asked.posted.repo, asked.posted.author, lineage=self.lineage
         )
         if not ended:
-            return said("No search is under way.")
+            return said("No search is running.")
         return said(f"Cancelled: {', '.join(map(str, ended))}. Answers so far are stored, so a new search reuses them.")

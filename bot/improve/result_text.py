@@ -47,8 +47,8 @@ def edits_of(report: Report) -> dict[str, str]:
 
 def body_of(suggestion: Suggestion, report: Report) -> str:
     """Returns the text of a pull request with the edit."""
-    asked = prose(f"Asked for by `{suggestion.by}`. The edit was measured on `{suggestion.sha[:12]}`.")
-    draft = prose("It is a draft: read the diff, then mark it as ready.")
+    asked = prose(f"Requested by `{suggestion.by}`. The edit was measured on `{suggestion.sha[:12]}`.")
+    draft = prose("It is a draft: review the diff, then mark it as ready for review.")
     text = "\n\n".join((*_parts(report), asked, draft))
     return text if COMMENT.hold(text) else f"{asked}\n\n{draft}"
 
@@ -59,7 +59,7 @@ def comment_of(suggestion: Suggestion, report: Report | None, *, page: str | Non
     if suggestion.outcome:
         parts.append(prose(suggestion.outcome, 1_000))
     if report is None:
-        parts.append(prose(f"It has cost {usd(suggestion.spent_usd)}."))
+        parts.append(prose(f"Cost: {usd(suggestion.spent_usd)}."))
     else:
         parts += _parts(report)
     if suggestion.pull_url is not None:
@@ -69,7 +69,7 @@ def comment_of(suggestion: Suggestion, report: Report | None, *, page: str | Non
         if report.patch is None:
             parts.append(prose(f"`{report.prompt}` can't be edited automatically. The page has the new messages."))
         else:
-            parts.append(patch_block(report.patch, f"This makes the edit in `{report.prompt}`.", suggestion.sha))
+            parts.append(patch_block(report.patch, f"This patch edits `{report.prompt}`.", suggestion.sha))
     if page is not None:
         parts.append(link("Details", page))
     text = "\n\n".join(parts)

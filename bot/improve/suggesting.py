@@ -26,12 +26,12 @@ MOST_OPEN = 2
 OFF = "suggested edits are off in this repository"
 HINT = (
     "to switch them on, merge `suggest: {budget_usd: 5.00}` into promptverdict.yaml of the default branch; without a "
-    "budget, `/verdict blame` and `promptverdict suggest NAME --budget 0` show what stored answers tell"
+    "budget, `/verdict blame` and `promptverdict suggest NAME --budget 0` show what the stored answers tell"
 )
 
 
 class Asked(NamedTuple):
-    """Who asks for what."""
+    """A request for a suggested edit."""
 
     lineage: str | None
     """``None``: the only prompt."""
@@ -70,7 +70,7 @@ class Suggesting:
         budget = self._budget(today, lineage, asked.budget_usd)
         already = [one for one in self._records.suggestions(repo.repository_id) if one.state.is_open]
         if len(already) >= MOST_OPEN and all(one.request != asked.request for one in already):
-            raise UsageError(f"{MOST_OPEN} suggestions are being made already", hint="wait, or cancel one")
+            raise UsageError(f"{MOST_OPEN} suggestions are already in progress", hint="wait, or cancel one")
         return self._records.ask_suggestion(
             repo,
             Suggestion(
@@ -117,7 +117,7 @@ class Suggesting:
             raise UsageError(OFF, hint=HINT)
         if asked is not None and asked > configured:
             raise UsageError(
-                f"the default branch allows {usd(configured)} for a suggestion, and {usd(asked)} is asked for",
+                f"the default branch allows {usd(configured)} for a suggestion, and you asked for {usd(asked)}",
                 hint="ask for less, or raise suggest.budget_usd there",
             )
         return min(configured if asked is None else asked, self._most_usd)

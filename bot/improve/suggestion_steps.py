@@ -80,7 +80,7 @@ class SuggestionSteps:
                 continue
             repo = await self._records.repository_by_id(suggestion.repository_id)
             if repo is None:
-                await self._end(suggestion, SuggestionState.FAILED, "Its repository is gone.")
+                await self._end(suggestion, SuggestionState.FAILED, "The App no longer covers the repository.")
                 continue
             run = await self._records.open_run(
                 repo, None, suggestion.sha, suggestion.branch, why=f"suggestion {suggestion.id}",
@@ -112,7 +112,7 @@ class SuggestionSteps:
             raise
         except PromptVerdictError as error:
             log.warning("no suggestion", run=run_id, why=str(error))
-            await self._end(suggestion, SuggestionState.FAILED, f"It could not be made: {error}.")
+            await self._end(suggestion, SuggestionState.FAILED, f"The suggestion failed: {error}.")
         except Exception:
             log.exception("bug", run=run_id)
             await self._end(suggestion, SuggestionState.FAILED, BUG.format(run_id))
@@ -237,7 +237,7 @@ class SuggestionSteps:
             raise
         except PromptVerdictError as error:
             log.info("no pull request", suggestion=suggestion.id, why=str(error))
-            return suggestion, f"This App could not open a pull request here ({error.what}). So this is a patch."
+            return suggestion, f"The App could not open a pull request here ({error.what}), so this is a patch."
         if isinstance(made, str):
             return suggestion, made
         await self._records.suggestion_opened(suggestion.id, made.url)

@@ -41,7 +41,7 @@ ASKED_S = 0.5
 TAGS_S = 2.0
 """Short, because a person waits for the result of a promotion."""
 PRODUCTION_S = 60.0
-"""What is read of production changes once a day. The rest tells alerts and starts due watches."""
+"""Production is read once a day. The other rounds publish alerts and start due watches."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSEKEEPING_S = 3600.0
@@ -93,7 +93,7 @@ class Sweep:
         self._revived: dict[str, _Revival] = {}
         """By run id. The pauses keep a run that fails at once from filling GitHub with checks."""
         self._begun: set[str] = set()
-        """Runs of pages that this worker has put on the queue, and that nobody has begun."""
+        """Runs of pages that this worker has put on the queue, and that no worker has begun."""
         self._records = AsyncRecords(records)
         self._app = app
         self._run_queue = run_queue

@@ -44,12 +44,12 @@ def suggestion(repository_id: int, suggestion_id: int) -> str:
 
 
 def alerts(repository_id: int) -> str:
-    """Returns how a repository's production stands."""
+    """Returns the page of a repository's alerts."""
     return f"{repository(repository_id)}/alerts"
 
 
 def production(repository_id: int) -> str:
-    """Returns what a repository's prompts do in production."""
+    """Returns the page of a repository's prompts in production."""
     return f"{repository(repository_id)}/production"
 
 

@@ -1,7 +1,7 @@
 """Streams a run of the playground to its page: each score as it comes, by server-sent events.
 
-The stream only reads rows, so it goes on after a restart of this process or of a worker. A browser that reconnects says
-what it has seen.
+The stream only reads rows, so it goes on after a restart of this process or of a worker. A browser that reconnects
+sends the number of its last answer.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Intake:
     async def _take(self, request: Request, signal: Signal, *, is_json: bool) -> Response:
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", "gzip"):
-            raise Refused(415, "send the body as it is, or as gzip")
+            raise Refused(415, "send the body uncompressed, or as gzip")
         hashed = token_hash(request.headers.get("authorization", "").removeprefix("Bearer ").strip())
         if hashed is None:
             raise Refused(401, "an ingest token is missing: send Authorization: Bearer pv_…")
@@ -133,7 +133,7 @@ class Intake:
             async with asyncio.timeout(COMMIT_S):
                 await self.queue.put(batch)
         except QueueFull:
-            raise Refused(429, "the database does not keep up", retry_after_s=RETRY_AFTER_S) from None
+            raise Refused(429, "the database can't keep up", retry_after_s=RETRY_AFTER_S) from None
         except (StoreError, TimeoutError):
             raise Refused(503, "the spans could not be stored yet", retry_after_s=RETRY_AFTER_S) from None
 

@@ -38,7 +38,7 @@ PARTS = 2**62
 
 
 class BadRequestError(ValueError):
-    """A body that is no OTLP request. Its text never quotes the body."""
+    """A body that is not an OTLP request. Its text never quotes the body."""
 
 
 class TooLargeError(ValueError):
@@ -77,7 +77,7 @@ def spans_of(body: bytes, *, is_json: bool) -> Decoded:
 
 
 def logs_of(body: bytes, *, is_json: bool) -> Decoded:
-    """Returns the records of an ``ExportLogsServiceRequest`` that belong to a span. Others are none of our business.
+    """Returns the records of an ``ExportLogsServiceRequest`` that belong to a span. Others are ignored.
 
     Raises BadRequestError.
     """

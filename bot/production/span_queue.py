@@ -1,4 +1,4 @@
-"""A bounded queue before the database. A request is acknowledged once its spans are committed, so nothing is lost."""
+"""A bounded queue in front of the database. A request is acknowledged only after its spans are committed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_BYTES = 64 * 1024 * 1024
 TOGETHER = 5_000
 """Spans of one commit: a longer transaction would keep other writers of the repository waiting."""
 FACTS_BYTES = 2_000
-"""What one span's facts count, whatever they hold."""
+"""Bytes that each span's facts count as, whatever they hold."""
 
 log = logger("production")
 
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Bytes that it counts."""
+        """The bytes that the batch counts as."""
         return self.bytes + FACTS_BYTES * len(self.spans)
 
 

@@ -1,4 +1,4 @@
-"""From records to what is kept: facts, decisions by output contracts, and sampled content of prompts that ask for it.
+"""Turns records into stored values: facts, decisions read from outputs, and sampled content of prompts that ask for it.
 
 An output is read here and dropped here, unless the prompt's configuration asks for its content.
 """

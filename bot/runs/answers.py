@@ -1,4 +1,4 @@
-"""Collects what happens in a run that a person watches, and writes it down a few times a second."""
+"""Collects the progress and answers of a run that a person watches, and stores them a few times a second."""
 
 from __future__ import annotations
 

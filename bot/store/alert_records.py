@@ -1,4 +1,4 @@
-"""Stores alerts: the newest reading of each question, and the episodes that are told."""
+"""Stores alerts: the newest reading of each question, and the episodes that messages report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AlertRecords:
     _database: Database
 
     def take_turn(self, name: str, slot: str, at: datetime, until: datetime) -> bool:
-        """Returns whether this worker does some work until a time. No other one gets the turn before."""
+        """Reserves some work for this worker until a time. Returns False if another worker has it."""
         with self._database.writing() as session:
             if add_once(session, WorkerTurns(name=name, slot=slot, until=until)):
                 return True
@@ -115,7 +115,7 @@ class AlertRecords:
     def restart_alert(
         self, repository_id: int, lineage: str, question: Question, *, start: date | None, at: datetime
     ) -> bool:
-        """Takes what is there since ``start`` for normal: an open episode ends. Returns False if there is no such
+        """Starts a new baseline at ``start``, and ends an open episode. Returns False if there is no such
         alert."""
         with self._database.writing() as session:
             row = _held(session, repository_id, lineage, question)

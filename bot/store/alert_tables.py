@@ -12,7 +12,7 @@ from bot.store.tables import Big, Table
 
 
 class Alerts(Table, table=True):
-    """How one prompt's production stands on one question."""
+    """The alert of one prompt on one question."""
 
     __tablename__ = "alerts"
     __table_args__ = (UniqueConstraint("repository_id", "lineage", "question"),)
@@ -51,7 +51,7 @@ class AlertEpisodes(Table, table=True):
     """The day of the last reminder that is due."""
     ended_on: date | None = Field(default=None, sa_type=Date)
     version: int
-    """Counts what is to be told."""
+    """Grows with each change that is to be published."""
     told_version: int
     sent_on: date | None = Field(default=None, sa_type=Date)
     """``told_on`` of the last message on other channels."""

@@ -12,7 +12,7 @@ from schemas.values import Value
 
 
 class Alert(Value):
-    """How one prompt's production stands on one question."""
+    """The alert of one prompt on one question."""
 
     repository_id: int
     lineage: str

@@ -47,7 +47,7 @@ class AskedRecords:
         """Returns the run of this request at this commit, or a new one. A worker takes it from here.
 
         The same request again is the same run, unless that one came to no result: its answers are stored. The
-        reservation and the run are one transaction, so no number of requests at once can exceed the cap. Raises
+        reservation and the run are one transaction, so concurrent requests can't exceed the cap. Raises
         BudgetExceeded, and StoreError if the App was removed.
         """
         kind = RunKind.EXPERIMENT if ask.document is None else RunKind.PLAYGROUND

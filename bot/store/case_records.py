@@ -251,7 +251,7 @@ def decided() -> ColumnElement[bool]:
 
 
 def of_drafts() -> ColumnElement[bool]:
-    """Returns the condition that an experiment measured a draft of the playground: it says nothing about versions."""
+    """Returns the condition that an experiment measured a playground draft, which is not a version of the prompt."""
     of_run = col(Runs.sequence) == col(Experiments.run_sequence)
     return select(Runs.sequence).where(of_run, col(Runs.kind) == RunKind.PLAYGROUND.value).exists()
 

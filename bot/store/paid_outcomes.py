@@ -15,8 +15,8 @@ OnPaid = Callable[[Decimal], Awaitable[None]]
 
 
 class PaidOutcomes:
-    """``OutcomeStore``. Costs are reported before the answers are stored: what a killed process has spent is never
-    forgotten, though it may have lost the answer."""
+    """``OutcomeStore``. Costs are reported before the answers are stored: spending of a killed process is always
+    counted, even if its answer was lost."""
 
     def __init__(self, store: OutcomeStore, on_paid: OnPaid) -> None:
         self._on_paid = on_paid

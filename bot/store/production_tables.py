@@ -78,7 +78,7 @@ class ProductionSpans(Table, table=True):
 
 
 class ProductionHours(Table, table=True):
-    """The figures of an hour, by all that a page or a statistic tells apart. Written with the spans they count."""
+    """The figures of an hour, by all that pages or statistics distinguish. Written with the spans they count."""
 
     __tablename__ = "production_hours"
     __table_args__ = (

@@ -50,7 +50,7 @@ class SuggestionRecords:
             return None if row is None else _suggestion(row)
 
     def suggestion_is_open(self, suggestion_id: int) -> bool:
-        """Returns whether it goes on: nobody has cancelled or ended it. Reads little."""
+        """Returns whether it is still open: not cancelled and not ended. A cheap query."""
         with self._database.reading() as session:
             of = select(Suggestions.state).where(col(Suggestions.id) == suggestion_id)
             return session.exec(of).first() in OPEN

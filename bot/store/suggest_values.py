@@ -16,7 +16,7 @@ class SuggestionState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
-    """It was searched or measured. Nothing found is a result too."""
+    """The search or round has ended. Finding nothing is a result too."""
     CANCELLED = "cancelled"
     FAILED = "failed"
 

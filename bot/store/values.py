@@ -67,7 +67,7 @@ class RunKind(StrEnum):
 
 
 ON_PAGES = (RunKind.EXPERIMENT, RunKind.PLAYGROUND)
-"""Runs that people ask for on pages. They bring no version, and may have few cases by intention."""
+"""Runs that people ask for on pages. They add no version to the history, and may deliberately have few cases."""
 
 
 class RunState(StrEnum):

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. No person or sha is a label. Prompts in production are, with the repository's number."""
+"""Metrics for Prometheus. No label names a person or a commit. Production's name prompts and repository ids."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class Metrics:
         self.spans = counter("spans", "Spans and log records of applications that were stored", ["signal"])
         """``signal``: span or log. Those that were known are counted too."""
         self.rejected_spans = counter("rejected_spans", "Spans that were refused: no valid id, or a wrong time")
-        self.refused_exports = counter("refused_exports", "Requests of exporters that were refused", ["status"])
+        self.refused_exports = counter("refused_exports", "Exporters' requests that were refused", ["status"])
         self.repairs = counter("repairs", "What the sweep repaired", ["what"])
         self.github = counter("github_requests", "Requests to GitHub's API", ["result"])
         """``result``: counted, unchanged (GitHub doesn't count it), refused or failed."""
         self.github_left = Gauge(
             "github_left_ratio",
-            "Share of the hour's requests that GitHub left at its last answer",
+            "Share of GitHub's hourly request limit that was left at its last answer",
             namespace=NAMESPACE,
             registry=self._registry,
         )
@@ -134,11 +134,11 @@ class _WorkGauges(Collector):
         up.add_metric([], 1)
         yield up
         for name, help_text, value in (
-            ("waiting_deliveries", "Webhooks that wait", waiting),
+            ("waiting_deliveries", "Webhooks that wait or are being handled", waiting),
             ("failed_deliveries", "Webhooks that failed", failed),
             ("oldest_waiting_seconds", "Seconds since the oldest waiting webhook arrived", self._age_s(oldest)),
             ("queued_runs", "Runs that no worker has begun", queued),
-            ("oldest_queued_seconds", "Seconds since the oldest of them was requested", self._age_s(oldest_run)),
+            ("oldest_queued_seconds", "Seconds since the oldest queued run was requested", self._age_s(oldest_run)),
         ):
             yield GaugeMetricFamily(f"{NAMESPACE}_{name}", help_text, value)
 

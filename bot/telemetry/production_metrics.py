@@ -83,13 +83,13 @@ class ProductionGauges(Collector):
             name: GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
             for name, text in (
                 ("calls", "Calls of a prompt in the last 24 hours"),
-                ("deferred", "Those that a person decides"),
-                ("errors", "Those that ended in an error"),
-                ("cost_usd", "What they cost, as far as prices are known"),
-                ("latency_seconds", "Mean latency"),
+                ("deferred", "Calls in the last 24 hours that were deferred to a person"),
+                ("errors", "Calls in the last 24 hours that ended in an error"),
+                ("cost_usd", "Cost of the calls in the last 24 hours, as far as prices are known"),
+                ("latency_seconds", "Mean latency of the calls in the last 24 hours"),
             )
         }
-        decisions = GaugeMetricFamily(f"{PREFIX}_decisions", "Calls by decision", labels=[*labels, "decision"])
+        decisions = GaugeMetricFamily(f"{PREFIX}_decisions", "Daily calls by decision", labels=[*labels, "decision"])
         for one in self._found[:PROMPTS]:
             at = [str(one.repository_id), one.lineage]
             gauges["calls"].add_metric(at, one.calls)

@@ -11,11 +11,11 @@ from schemas.values import Value
 CALM = 3
 """Readings in a row that must be ok before an alert ends. One quiet day after a shift is often chance."""
 REMIND_DAYS = 7
-"""Days after which an open alert is told again."""
+"""Days between two reminders of an open alert."""
 
 
 class AlertState(StrEnum):
-    """How production stands on one question."""
+    """The state of one alert."""
 
     OK = "ok"
     WARNING = "warning"
@@ -35,7 +35,7 @@ class Standing(Value):
     since: date | None = None
     """The day on which the state began."""
     told: date | None = None
-    """The day on which the alert was last told; ``None`` outside of an alert."""
+    """The day of the last message about the alert; ``None`` without an alert."""
 
 
 def after(standing: Standing, level: Level, day: date) -> Standing:
@@ -59,7 +59,7 @@ def _next(standing: Standing, level: Level) -> tuple[AlertState, int]:
     if level is Level.ALERT:
         return AlertState.ALERT, 0
     if level is Level.WARNING:
-        # An alert doesn't fade into a warning: what was told stays open until it is over.
+        # An alert doesn't fade into a warning: an announced alert stays open until it is over.
         return (AlertState.ALERT if standing.state is AlertState.ALERT else AlertState.WARNING), 0
     if level is Level.NO_DATA:
         # Silence doesn't say that a shift is over.

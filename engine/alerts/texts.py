@@ -1,4 +1,4 @@
-"""What people read about an alert, as Markdown for an issue and as plain text for other channels.
+"""The texts of an alert: Markdown for an issue, plain text for other channels.
 
 Alerts hold figures, dates, names of prompts, models and labels. They never hold content.
 """
@@ -16,17 +16,17 @@ from schemas.values import Value
 MARKER = "<!-- prompt-verdict-alert"
 """The start of an issue's first line, before the alert's id. The issue is found by it."""
 HEADINGS = {
-    Question.PAST: "decisions left their past",
+    Question.PAST: "decisions shifted from the baseline",
     Question.STAGING: "decisions differ from the test set",
-    Question.MODEL: "another model decides otherwise",
-    Question.WATCH: "the model changed behind its name",
+    Question.MODEL: "a new model decides differently",
+    Question.WATCH: "the model behind the name changed",
 }
 REMINDER = "The alert is still open."
-CLOSING = "Close this issue to say that you know: the alert stays on its page, and nothing more is sent about it."
+CLOSING = "Close this issue to acknowledge the alert. It stays on its page, but no more messages are sent about it."
 
 
 class AlertNote(Value):
-    """All that is told about one alert."""
+    """Everything that messages say about one alert."""
 
     id: str
     repository: str
@@ -37,17 +37,17 @@ class AlertNote(Value):
     reading: Reading
     ended: date | None = None
     page: str | None = None
-    """The address of its page; ``None``: no pages are served."""
+    """The URL of its page; ``None`` if the bot serves no pages."""
 
 
 def marker(alert_id: str) -> str:
-    """Returns how an alert's issue starts."""
+    """Returns the start of the alert's issue."""
     return f"{MARKER} {alert_id}"
 
 
 def title(note: AlertNote) -> str:
-    """Returns the issue's title: ``Production of triage: decisions left their past``."""
-    return visible(f"Production of {note.lineage}: {HEADINGS[note.question]}")[:200]
+    """Returns the issue's title: ``triage in production: decisions shifted from the baseline``."""
+    return visible(f"{note.lineage} in production: {HEADINGS[note.question]}")[:200]
 
 
 def issue_text(note: AlertNote) -> str:
@@ -57,11 +57,12 @@ def issue_text(note: AlertNote) -> str:
     if reading.moves:
         rows = [f"| {prose(label_text(one.label))} | {one.before:.1%} | {one.after:.1%} |" for one in reading.moves]
         parts.append("\n".join(("| label | before | now |", "|---|--:|--:|", *rows)))
-    facts = [f"Open since {note.opened.isoformat()}, last read {reading.day.isoformat()} (UTC)."]
+    facts = [f"Open since {note.opened.isoformat()}, last checked {reading.day.isoformat()} (UTC)."]
     if note.ended:
         facts = [f"Open from {note.opened.isoformat()} to {note.ended.isoformat()} (UTC)."]
     if reading.odds is not None and reading.shift is not None:
-        facts.append(f"{points(reading.shift)} points moved. The evidence for a change is {_odds(reading.odds)}.")
+        size, odds = points(reading.shift), _odds(reading.odds)
+        facts.append(f"The shift is {size} points. The evidence for a change is {odds}.")
     if reading.per_day is not None and reading.question is not Question.WATCH:
         facts.append(f"About {reading.per_day:,.0f} decisions a day. {visible_sentence(reading.sees_from)}")
     parts.append(prose(" ".join(facts), 1_000))
@@ -73,23 +74,23 @@ def issue_text(note: AlertNote) -> str:
 
 
 def reminder_text(note: AlertNote, day: date) -> str:
-    """Returns the comment that tells an open alert again."""
+    """Returns the comment that reminds of an open alert."""
     sentence = prose(f"{REMINDER} {reading_sentence(note.reading)}", 1_000)
     return f"{reminder_marker(note.id, day)} -->\n{sentence}\n"
 
 
 def reminder_marker(alert_id: str, day: date) -> str:
-    """Returns how the reminder of a day starts."""
+    """Returns the start of a day's reminder."""
     return f"{marker(alert_id)} told {day.isoformat()}"
 
 
 def ending_text(note: AlertNote) -> str:
-    """Returns the comment that ends an alert."""
+    """Returns the comment that reports the end of an alert."""
     return f"{ending_marker(note.id)} -->\n{prose(f'The alert is over. {reading_sentence(note.reading)}', 1_000)}\n"
 
 
 def ending_marker(alert_id: str) -> str:
-    """Returns how the comment starts that ends an alert."""
+    """Returns the start of the comment that reports the end."""
     return f"{marker(alert_id)} ended"
 
 
@@ -102,7 +103,7 @@ def plain_text(note: AlertNote) -> str:
 
 
 def reading_sentence(reading: Reading) -> str:
-    """Returns the reading's sentence as one that starts and ends like one."""
+    """Returns the reading's sentence with a capital letter and a final period."""
     text = reading.why if reading.why.endswith(".") else f"{reading.why}."
     return text[:1].upper() + text[1:]
 

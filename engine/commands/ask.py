@@ -21,8 +21,8 @@ def cost_line(task: AskTask, budget_usd: Decimal) -> str:
     calls, cost = (runs * each for each in expected_cost([task.whole]))
     continued = f", after {plural(rounds, 'round')}" if rounds else ""
     return (
-        f"{change.name}: round {rounds + 1} of a conversation{continued}. It takes one call of the reflection model, "
-        f"and up to {plural(int(calls), 'call')} or more to measure the edit on {cases}, "
+        f"{change.name}: round {rounds + 1} of a conversation{continued}. It takes one call to the reflection model, "
+        f"and about {plural(int(calls), 'call')} to measure the edit on {cases}, "
         f"about {usd(Decimal(cost))}. It never costs more than {usd(budget_usd)}; stored answers cost nothing."
     )
 

@@ -15,9 +15,9 @@ _LONGEST = 400
 def history_lines(found: History) -> Iterator[str]:
     """Yields where the prompt fails, and which commits lost cases. No call was made for it."""
     answered = f"{found.answered} of {plural(found.cases, 'case')} have a stored answer to the prompt as it is"
-    yield f"{found.lineage}, by stored answers alone: {answered}, and {len(found.failing)} fail."
+    yield f"{found.lineage}, from stored answers only: {answered}, and {len(found.failing)} fail."
     if not found.answered:
-        yield "Nothing is known yet: promptverdict score stores answers."
+        yield "No answers are stored yet. Run promptverdict score to store some."
         return
     yield from (f"  {_cut(pattern.sentence)}" for pattern in found.patterns)
     if not found.losses:
@@ -26,7 +26,7 @@ def history_lines(found: History) -> Iterator[str]:
     for loss in found.losses[:MOST_LOSSES]:
         yield from _loss(loss)
     if found.patch is not None:
-        yield "This takes it back in today's file. It is not measured: apply it, then promptverdict check --worktree."
+        yield "This patch reverts it. It is not measured: apply it, then run promptverdict check --worktree."
 
 
 def _loss(loss: Loss) -> Iterator[str]:
@@ -36,7 +36,7 @@ def _loss(loss: Loss) -> Iterator[str]:
     who = f"{visible(one.author)}, {one.when:%Y-%m-%d}"
     cases = plural(len(loss.cases), "case")
     yield f"{one.sha[:7]} “{_cut(one.subject)}” ({who}) lost {cases}: {ids}{more}"
-    yield "  the guilty part:" if loss.confirmed else "  all that it changed in the prompt:"
+    yield "  the guilty part:" if loss.confirmed else "  everything that it changed in the prompt:"
     for unit in loss.units:
         yield from (f"    - {_cut(line)}" for line in unit.after.splitlines()[:MOST_LINES])
         yield from (f"    + {_cut(line)}" for line in unit.before.splitlines()[:MOST_LINES])

@@ -1,1 +1,1 @@
-"""Drift of production: whether the mix of decisions leaves its past, what staging measured, or changes by model."""
+"""Drift in production: whether decisions shift from their past, from the test set, or with a new model."""

@@ -16,7 +16,7 @@ def log_evidence(before: Floats, now: Floats) -> float:
 
     B is the multivariate beta function: each side has shares of its own with a uniform Dirichlet prior, or both have
     common ones (Gunel & Dickey 1974, “Bayes factors for independence in contingency tables”). With ``before`` fixed,
-    the factor is a nonnegative martingale of mean 1 under common shares drawn from the prior. So it may be looked at
+    the factor is a nonnegative martingale of mean 1 under common shares drawn from the prior. So it may be checked
     each day, and exceeds 1/α with a chance of at most α (Ville 1939; for multinomial counts Lindon & Malek 2022,
     “Anytime-valid inference for multinomial count data”). Fixed shares, dispersion and restarts are approximations:
     ``benchmarks/drift.py`` measures what they cost.

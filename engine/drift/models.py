@@ -1,4 +1,4 @@
-"""Did the model behind the name change, and does the new one decide otherwise?"""
+"""Detects a new model behind the same name, and compares its decisions with those before."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def by_model(days: Sequence[ServedDay], today: date, dispersion: float | None) -
     """
     first = _first_days(days, today)
     if not first:
-        why = "no decision says which model answered"
+        why = "no decision names the model that answered"
         return Reading(question=Question.MODEL, level=Level.NO_DATA, day=today, why=why)
     newest = max(first, key=lambda name: (first[name], name))
     arrived, began = first[newest], min(first.values())
     if arrived == began or arrived <= today - LOOKS_BACK:
         now = ", ".join(sorted(name for name, day in first.items() if day <= today))
-        why = f"No new model in {LOOKS_BACK.days} days: {now} answers."
+        why = f"No new model in {LOOKS_BACK.days} days. The answers come from {now}."
         return Reading(question=Question.MODEL, level=Level.OK, day=today, why=why)
     old = [one.counts for one in days if one.model != newest and one.counts.day <= arrived]
     new = [one.counts for one in days if one.model == newest and one.counts.day <= today]
@@ -58,9 +58,9 @@ def _compared(
     today: date,
     dispersion: float | None,
 ) -> Reading:
-    named = f"The model {newest} answers since {arrived.isoformat()}"
+    named = f"The model {newest} has answered since {arrived.isoformat()}"
     if dispersion is None:
-        why = f"{named}. How much days vary is not known yet, so its decisions can't be compared."
+        why = f"{named}. Its decisions can't be compared yet: the day-to-day variation isn't known."
         return Reading(question=Question.MODEL, level=Level.WARNING, day=today, why=why, since=arrived)
     labels = vocabulary(old)
     before = table(old, labels).sum(axis=0) / dispersion
@@ -70,11 +70,11 @@ def _compared(
     smallest = sees_from(before, per_day, dispersion)
     moves = moves_of(labels, before, after)
     if level_of(evidence, size) is Level.ALERT:
-        level, told = Level.ALERT, f"and it decides otherwise: {points(size)} points differ. {moved(moves)}"
+        level, told = Level.ALERT, f"and its decisions differ by {points(size)} points: {moved(moves)}"
     elif size >= FLOOR:
-        level, told = Level.WARNING, f"and {points(size)} points differ, which may be chance. {moved(moves)}"
+        level, told = Level.WARNING, f"and its decisions may differ by {points(size)} points: {moved(moves)}"
     else:
-        level, told = Level.WARNING, f"and its decisions agree. {visible_sentence(smallest)}"
+        level, told = Level.WARNING, f"and its decisions match those before. {visible_sentence(smallest)}"
     return Reading(
         question=Question.MODEL,
         level=level,

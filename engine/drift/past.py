@@ -1,4 +1,4 @@
-"""Does the mix of decisions leave its own past?"""
+"""Detects whether the mix of decisions has shifted from its own past."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def against_past(days: Sequence[DayCounts], start: date, today: date) -> Reading
     first = start + timedelta(days=DAYS)
     known = [one for one in days if one.day < first]
     if today < first:
-        why = f"learning what is normal: day {(today - start).days + 1} of {DAYS}"
+        why = f"collecting the baseline: day {(today - start).days + 1} of {DAYS}"
         return Reading(question=Question.PAST, level=Level.NO_DATA, day=today, why=why)
     baseline = baseline_of(known)
     if baseline is None:
-        why = f"too few decisions in {DAYS} days: {LEAST_DAYS} days with {LEAST_PER_DAY} a day are needed"
+        why = f"too few decisions in {DAYS} days: at least {LEAST_DAYS} days with {LEAST_PER_DAY} a day are needed"
         return Reading(question=Question.PAST, level=Level.NO_DATA, day=today, why=why)
     later = [one for one in days if first <= one.day <= today]
     if not any(one.total for one in later if one.day > today - timedelta(days=SILENT)):

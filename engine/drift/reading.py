@@ -1,4 +1,4 @@
-"""One answer about drift: the level, the figures, and what could have been seen."""
+"""The result of one drift comparison: its level, its figures and the smallest visible shift."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALERT_AT = log(100)
 """Log evidence of an alert: without a change it is reached with a chance of at most 1 in 100."""
 WARN_AT = log(20)
 FLOOR = 0.03
-"""Smallest shift that is reported. Smaller ones are real sooner or later, and nobody acts on them."""
+"""Smallest shift that is reported. Smaller shifts happen in any traffic and need no action."""
 
 
 class Question(StrEnum):
@@ -31,7 +31,7 @@ class Question(StrEnum):
 
 
 class Level(StrEnum):
-    """How much a reading says."""
+    """The level of a reading."""
 
     NO_DATA = "no data"
     OK = "ok"
@@ -48,7 +48,7 @@ class Move(Value):
 
 
 class Reading(Value):
-    """One question on one day."""
+    """The result of one question on one day."""
 
     question: Question
     level: Level
@@ -62,8 +62,8 @@ class Reading(Value):
     since: date | None = None
     """The day from which the change speaks most."""
     sees_from: Fraction | None = None
-    """The smallest shift that this volume shows within ``visible.WITHIN`` days, 4 times of 5. ``None``: none, or not
-    known."""
+    """The smallest shift that this volume shows within ``visible.WITHIN`` days, 4 out of 5 times. ``None``: none, or
+    not known."""
     per_day: float | None = Field(default=None, ge=0)
     moves: tuple[Move, ...] = ()
     """The labels that moved most, largest first."""

@@ -1,4 +1,4 @@
-"""Says a reading in words. Each surface encodes them."""
+"""Puts a reading into words. Each output encodes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNUSUAL = "a label with other characters"
 
 
 def label_text(label: str) -> str:
-    """Returns a label as it may be told. An application may send any text as its decision, even content."""
+    """Returns a label that is safe to show. An application may send any text as its decision, even content."""
     return label if LABEL.fullmatch(label) else UNUSUAL
 
 
@@ -26,10 +26,10 @@ def points(share: float) -> str:
 def past_sentence(level: Level, size: float, moves: Sequence[Move], since: date | None, smallest: float | None) -> str:
     """Returns the sentence of a reading against the past."""
     if level is Level.OK:
-        return f"The mix of decisions is that of its past. {visible_sentence(smallest)}"
+        return f"The mix of decisions matches the baseline. {visible_sentence(smallest)}"
     started = f" since about {since.isoformat()}" if since else ""
-    how = "left its past" if level is Level.ALERT else "may be leaving its past"
-    return f"The mix of decisions {how}{started}: {points(size)} points moved. {moved(moves)}"
+    how = "has shifted" if level is Level.ALERT else "may have shifted"
+    return f"The mix of decisions {how} by {points(size)} points{started}: {moved(moves)}"
 
 
 def moved(moves: Sequence[Move]) -> str:
@@ -39,7 +39,7 @@ def moved(moves: Sequence[Move]) -> str:
 
 
 def visible_sentence(smallest: float | None) -> str:
-    """Says what this volume can show."""
+    """Returns the sentence about the smallest shift that this volume can show."""
     if smallest is None:
-        return "This volume shows no shift within two weeks."
-    return f"This volume can show shifts from {points(smallest)} points, within {WITHIN} days 4 times of 5."
+        return f"This volume is too small to show a shift within {WITHIN} days."
+    return f"This volume shows shifts of {points(smallest)} points or more within {WITHIN} days, 4 out of 5 times."

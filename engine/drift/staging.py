@@ -1,4 +1,4 @@
-"""Does production decide as the version's test set did, with slices weighted as production mixes them?"""
+"""Compares production's decisions with those on the version's test set, whose slices are weighted as in production."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def against_staging(
     """Returns the reading of ``today`` for one version.
 
     ``days`` are those on which production ran the version. ``dispersion`` is that of its own past; ``None``: not known
-    yet. A test set has another mix of slices than production, which by itself is no drift. So the weights of the
+    yet. A test set's mix of slices differs from production's, which by itself is not drift. So the weights of the
     slices are those with which the test set comes closest to production, and what remains is the difference.
     """
     seen = [one for one in days if one.total and one.day <= today]
@@ -60,10 +60,10 @@ def against_staging(
     smallest = sees_from(before, per_day, dispersion)
     moves = moves_of(labels, before, scaled) if level is not Level.OK else ()
     if level is Level.OK:
-        sentence = f"Production decides as the test set did. {visible_sentence(smallest)}"
+        sentence = f"The decisions match the test set's. {visible_sentence(smallest)}"
     else:
-        how = "decides" if level is Level.ALERT else "may decide"
-        sentence = f"Production {how} otherwise than the test set did: {points(size)} points differ. {moved(moves)}"
+        how = "differ" if level is Level.ALERT else "may differ"
+        sentence = f"The decisions {how} from the test set's by {points(size)} points: {moved(moves)}"
     return Reading(
         question=Question.STAGING,
         level=level,
@@ -81,9 +81,9 @@ def _missing(cases: int, decisions: int, dispersion: float | None) -> str:
     if cases < LEAST_CASES:
         return f"the version's measurement has {cases} cases with a decision, and {LEAST_CASES} are needed"
     if decisions < LEAST_DECISIONS:
-        return f"the version made {decisions} decisions, and {LEAST_DECISIONS} are needed"
+        return f"the version has made {decisions} decisions in production, and {LEAST_DECISIONS} are needed"
     if dispersion is None:
-        return "how much days vary is not known yet: the question of its own past must have learned it"
+        return "the day-to-day variation is not known yet: it needs a baseline of the prompt's own past"
     return ""
 
 

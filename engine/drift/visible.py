@@ -13,11 +13,11 @@ WITHIN = 14
 BEFORE = 3
 """Quiet days that the window holds before the shift, on average: it begins anew once a week."""
 POWER_Z = 0.8416
-"""4 times of 5 (a normal quantile)."""
+"""4 out of 5 times (a normal quantile)."""
 
 
 def sees_from(before: Floats, per_day: float, dispersion: float, *, days: int = WITHIN) -> float | None:
-    """Returns the smallest shift, from 0 to 1, that ``days`` days show 4 times of 5; ``None`` if none does.
+    """Returns the smallest shift, from 0 to 1, that ``days`` days show 4 out of 5 times; ``None`` if none does.
 
     ``before``: counts divided by their dispersion. ``per_day``: decisions, not divided. The shift goes from the most
     frequent label to the next. Twice the log evidence is about a noncentral χ² whose noncentrality follows from the

@@ -29,7 +29,7 @@ from schemas.values import digest_of
 HALF = 0.5
 """A case with a lower score fails. Also the share of cases whose patterns a model never learns."""
 
-SHORT = "the budget ended the measurement; the same sentence with a higher one goes on"
+SHORT = "the budget ran out during the measurement; the same sentence with a higher budget continues"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def prepare_ask(target: Target, world: Planning, conversation: Conversation | No
     """
     sentence = " ".join(asked.split())
     if not any(character.isalnum() for character in sentence):
-        raise UsageError("the sentence says nothing", hint='such as: --ask "be stricter about refunds"')
+        raise UsageError("the sentence has no words", hint='such as: --ask "be stricter about refunds"')
     if len(sentence) > LONGEST:
         raise UsageError(f"the sentence has more than {LONGEST:,} characters", hint="ask for one thing at a time")
     start = _start(target)
@@ -110,7 +110,7 @@ def _spent(cap: SpendingCap) -> dict[str, object]:
 
 
 def _why_not(target: Target, old: Texts, new: Texts, ports: Ports) -> str:
-    """Returns why an answer is no usable edit; empty if it is one."""
+    """Returns why an answer is not a usable edit; empty if it is one."""
     changed = [name for name, text in new.items() if text != old[name]]
     if not changed:
         return "The model changed nothing."
@@ -122,9 +122,9 @@ def _why_not(target: Target, old: Texts, new: Texts, ports: Ports) -> str:
     prompt = with_texts(target.prompt, new)
     results = render(ports.renderer, [job_of(prompt, case) for case in target.cases])
     if any(isinstance(result, RenderFailure) for result in results):
-        return "With the new text, the prompt can't be filled in."
+        return "With the new text, the prompt can't be filled in for every case."
     if all(text == target.texts[name] for name, text in new.items()):
-        return "The edit leads back to the committed prompt."
+        return "The edit restores the committed prompt."
     return ""
 
 

@@ -28,7 +28,7 @@ from schemas.pullrequests import PullRequest
 from schemas.scorecard import Scorecard
 from schemas.testsets import TestCase
 
-GOES_ON = "the same again with a higher one goes on from there"
+GOES_ON = "a repetition with a higher budget continues from there"
 ROUNDS = 40
 """The most rounds of the optimizer. Each asks for one rewrite."""
 SHARE = Decimal("0.5")

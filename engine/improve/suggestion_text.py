@@ -23,11 +23,11 @@ def headline(found: SearchReport) -> str:
     """Returns in a sentence what a search found."""
     tried, cost = plural(found.edits, "edit"), usd(found.cost_usd)
     if found.proposed is not None:
-        return f"An edit of `{found.lineage}` is better on cases that the search never saw ({tried} tried, {cost})."
+        return f"An edit of `{found.lineage}` is better on cases that the search never saw ({tried} tried for {cost})."
     if not found.judged:
-        return f"Nothing to propose for `{found.lineage}`: {tried} tried for {cost}, none better on the cases shown."
+        return f"Nothing to propose for `{found.lineage}`: {tried} tried for {cost}; none is better on the cases shown."
     judged = f"{len(found.judged)} judged on held-out cases"
-    return f"Nothing to propose for `{found.lineage}`: {tried} tried for {cost}, {judged}, none proven better."
+    return f"Nothing to propose for `{found.lineage}`: {tried} tried for {cost}, {judged}; none is proven better."
 
 
 def search_parts(found: SearchReport) -> Iterator[str]:
@@ -62,7 +62,7 @@ def ask_parts(found: AskReport) -> Iterator[str]:
     yield "\n".join(rounds)
     if last.card is not None:
         yield from _check(last.card)
-    yield from _patterns(last.patterns, "What failing cases have in common with the edit:")
+    yield from _patterns(last.patterns, "What the cases that fail with the edit have in common:")
     cost = sum((each.cost_usd for each in found.conversation.rounds), start=type(last.cost_usd)(0))
     yield prose(f"{plural(len(rounds), 'round')}, {usd(cost)}; the last one took {plural(last.calls, 'call')}.")
     if last.unfinished:

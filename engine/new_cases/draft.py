@@ -73,7 +73,7 @@ def check_label(expected: JsonValue, config: LineageConfig) -> None:
     """Raises UsageError for an expectation that is none of the lineage's labels."""
     for label in expected if isinstance(expected, list) else [expected]:
         if config.labels and expected is not None and label not in config.labels:
-            what = f"the label {shown(str(label))} is not in the set"
+            what = f"{shown(str(label))} is not one of the prompt's labels"
             raise UsageError(what, hint=did_you_mean(str(label), config.labels))
 
 

@@ -1,4 +1,4 @@
-"""Replaces personal data in a new case by fictional values of the same kind.
+"""Replaces personal data in a new case with fictional values of the same kind.
 
 E-mail addresses, phone numbers, IBANs and card numbers have a form that can be recognized; the last two also have a
 checksum. Names, addresses and other numbers have none: a person has to remove them.
@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from engine.render.figures import plural
 
-UNSEEN = "Names, addresses and other numbers can't be recognized: remove them yourself"
+UNSEEN = "Names, postal addresses and other numbers are not recognized: remove them yourself"
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}")
 _CARD = re.compile(r"(?<![\w.,+-])[2-6](?:[ -]?\d){12,18}")  # issuers of cards start with 2 to 6

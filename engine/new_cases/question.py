@@ -93,7 +93,7 @@ def read_cases(text: str) -> Reading[list[dict[str, JsonValue]]]:
         reply = None
     rows = reply.get("cases") if isinstance(reply, Mapping) else None
     if not isinstance(rows, list):
-        return Reading(None, "the reply is no JSON object with cases")
+        return Reading(None, "the reply is not a JSON object with cases")
     clean = (encodable(row) for row in rows[: 4 * BATCH])
     return Reading([row for row in clean if isinstance(row, dict)])
 

@@ -22,7 +22,7 @@ class Repeated(NamedTuple):
     @property
     def sentence(self) -> str:
         """Names the case and its place."""
-        return f"it repeats the case {self.case.id} ({self.case.where or 'without a place'}), {self.percent:.0f}% alike"
+        return f"it repeats the case {self.case.id} ({self.case.where or 'unknown line'}), {self.percent:.0f}% similar"
 
 
 def inputs_text(inputs: Mapping[str, JsonValue]) -> str:

@@ -36,7 +36,7 @@ class Pick(StrEnum):
 
 
 class DraftEdit(Value):
-    """What a person changed of a prompt, and what they try it on."""
+    """A person's changes of a prompt, and the cases to try it on."""
 
     texts: dict[int, str] = {}
     """New texts by the index of the message. Others stay."""
@@ -73,7 +73,7 @@ def own_row(draft: DraftEdit, tests: TestSet | None) -> dict[str, JsonValue]:
 def on_cases(detection: Detection, lineage: str, draft: DraftEdit) -> Detection:
     """Returns the detection of an edit with one prompt and the picked cases.
 
-    Raises ConfigError for an edit that changes nothing for a model, and for a case or slice that there isn't.
+    Raises ConfigError for an edit that changes nothing for a model, and for an unknown case or slice.
     """
     change = next((one for one in detection.lineages if one.name == lineage), None)
     if change is None:
@@ -105,7 +105,7 @@ def _picked(change: LineageChange, draft: DraftEdit) -> LineageChange:
 
 def _own_case(draft: DraftEdit, tests: TestSet) -> TestCase:
     if not any(text.strip() for text in draft.inputs.values()):
-        raise ConfigError("your own input is empty", hint="write what the prompt is to answer")
+        raise ConfigError("your own input is empty", hint="enter an input for the prompt")
     try:
         case = case_of(Source("your input", ""), own_row(draft, tests), None, Counter()).case
     except PromptVerdictError as error:

@@ -70,7 +70,7 @@ class Opened:
         config = self.files[self.config_path]
         for index, text in sorted(draft.texts.items()):
             if index >= len(self.prompt.messages):
-                raise NotEditableError(f"the prompt has no message {index + 1} any more")
+                raise NotEditableError(f"the prompt no longer has a message {index + 1}")
             editing.set_text(index, text)
         if draft.model is not None and draft.model != self.model:
             config = self._set_model(editing, config, draft.model)
@@ -85,9 +85,9 @@ class Opened:
     def _set_model(self, editing: Editing, config: bytes, name: str) -> bytes:
         """Names the model where one is named today: in the configuration of this prompt, or in its file."""
         if self.model is None:
-            raise NotEditableError("this prompt runs on several models, which only its configuration can change")
+            raise NotEditableError("this prompt runs on several models: change them in its configuration")
         if name not in self.config.models:
-            raise NotEditableError(f"{self.config_path} lists no model {name}")
+            raise NotEditableError(f"{self.config_path} doesn't list the model {name}")
         if self.change.config.model is None and editing.prompt.model is not None:
             wanted = self.config.models[name]
             spelled = wanted.model if "/" not in editing.prompt.model else f"{wanted.provider}/{wanted.model}"
@@ -117,7 +117,7 @@ def opened(files: Files, detection: Detection, lineage: str) -> Opened:
     """Opens a prompt of a commit that was read alone. Raises SourceError, and ConfigError for an unknown name."""
     change = next((one for one in detection.lineages if one.name == lineage), None)
     if change is None or change.root not in detection.configs:
-        raise ConfigError(f"the default branch configures no prompt {lineage}")
+        raise ConfigError(f"the default branch has no prompt {lineage}")
     config, path = detection.configs[change.root], below(change.root, NAME)
     key = lineage if lineage in config.lineages else lineage.removeprefix(f"{change.root}/")
     reference = reference_in(change.root, change.config.prompt)

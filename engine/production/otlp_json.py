@@ -22,7 +22,7 @@ def records_in(path: str, text: str) -> list[SpanRecord]:
     found = [*_records(documents, "resourceSpans", "scopeSpans", "spans")]
     found += _records(documents, "resourceLogs", "scopeLogs", "logRecords")
     if not found:
-        raise UsageError("it has no spans and no log records", where=path, hint="export the trace as OTLP/JSON")
+        raise UsageError("the file has no spans and no log records", where=path, hint="export the trace as OTLP/JSON")
     return found
 
 
@@ -32,7 +32,7 @@ def _documents(path: str, text: str) -> list[JsonValue]:
     try:
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     except (ValueError, RecursionError) as error:
-        raise UsageError("it is not JSON", where=path, hint="export the trace as OTLP/JSON") from error
+        raise UsageError("the file is not JSON", where=path, hint="export the trace as OTLP/JSON") from error
 
 
 def _records(documents: list[JsonValue], *keys: str) -> Iterator[SpanRecord]:

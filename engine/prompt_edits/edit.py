@@ -107,7 +107,7 @@ class Editing:
         if not found:
             raise NotEditableError(f"{what} can't be edited safely in {shown(self.prompt.path, 200)}")
         if len(found) > 1:
-            raise NotEditableError(f"{what} stands in several places of {shown(self.prompt.path, 200)}")
+            raise NotEditableError(f"{what} occurs in several places of {shown(self.prompt.path, 200)}")
         self._changed[found[0][0]] = found[0][1]
         self.prompt = self._read(self._changed)
 

@@ -172,7 +172,7 @@ def _read(text: str, rubric: Rubric) -> Reading[dict[str, Dimension]]:
         reply = None
     rows = reply.get("dimensions") if isinstance(reply, Mapping) else None
     if not isinstance(rows, list):
-        return Reading(None, "the reply is no JSON object with dimensions")
+        return Reading(None, "the reply is not a JSON object with dimensions")
     found: dict[str, Dimension] = {}
     for row in rows[:MOST]:
         name = row.get("name") if isinstance(row, Mapping) else None

@@ -16,7 +16,7 @@ from engine.render.figures import plural
 from engine.test_edits.config_text import check_lines, written
 
 NAMED = 5
-"""Most cases that are named of what is wrongly caught."""
+"""Most wrongly caught cases that the report names."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,26 @@ def lines_of(found: Proposals) -> Iterator[str]:
     by_person = counts[True, True] + counts[False, True]
     yield f"{found.lineage}: {bad} and {good}; {by_person} graded by people, the others stored and scored"
     if not found.enough:
-        yield f"  too few to tell them apart: {FEWEST} bad and {FEWEST} good ones are needed"
+        yield f"  too few answers: at least {FEWEST} bad and {FEWEST} good ones are needed"
         yield f"  run promptverdict score, or grade answers with promptverdict judge label {found.lineage}"
         return
     if not found.checks:
-        yield "  no check tells the bad answers from the good ones"
+        yield "  no check separates the bad answers from the good ones"
     for one in found.checks:
         yield f"  {check_lines([one.check])[0]}"
         yield f"      {_sentence(one.found)}"
     if found.dimensions is not None:
         yield from _dimensions(found.dimensions)
     for row in found.cases:
-        yield f"  a case from the badly graded answer {shown(str(row['id']), 60)}, whose input no case has"
+        yield f"  a new case from the badly graded answer {shown(str(row['id']), 60)}: the test set lacks its input"
 
 
 def _dimensions(search: DimensionSearch) -> Iterator[str]:
     for one in search.kept:
         yield f"  the dimension {shown(one.name, 64)}: {shown(' '.join(one.dimension.description.split()), 200)}"
-        yield f"      with at most 2 of 5 it {_sentence(one.found)}"
+        yield f"      a grade of 1 or 2 {_sentence(one.found)}"
     if search.stopped is None and not search.kept:
-        yield f"  no dimension tells them apart; {search.tried} tried"
+        yield f"  no dimension separates them; {search.tried} tried"
     if search.ungraded:
         yield f"  the judge could not grade {plural(search.ungraded, 'answer')}"
 

@@ -16,7 +16,7 @@ def patch_block(patch: str, what: str, sha: str) -> str:
         return f"{prose(f'{what} {at}: on its branch, run `git apply` and paste it.', 2_000)}\n\n{shown}"
     packed = base64.b64encode(patch.encode()).decode()
     command = f"<pre>{_exact(f'echo {packed} | base64 -d | git apply')}</pre>"
-    why = "A comment can't carry all characters of this file (line ends or invisible ones). Run this command instead:"
+    why = "A comment can't carry all characters of this file (line endings, invisible ones). Run this command instead:"
     readable = fold("What it changes", f'<pre lang="diff">{_exact(visible(patch, lines=True))}</pre>')
     return f"{prose(what, 2_000)} {prose(f'{at}.')}\n\n{prose(why)}\n\n{command}\n\n{readable}"
 

@@ -107,7 +107,7 @@ def add(
         return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
     known = {case.id: case for case in (*others, *before.cases)}
     if (twin := repeated(wanted.inputs, [*known.values()])) is not None and not _on_purpose(wanted, twin.case):
-        fix = f"Change its inputs, or write `same_as={twin.case.same_as or twin.case.id}` if it repeats it on purpose."
+        fix = f"Change its inputs, or write `same_as={twin.case.same_as or twin.case.id}` if that is intended."
         return NoPatch(sentence=f"The case was not added: {twin.sentence}. {fix}")
     kind = format_of(path)
     if kind == "inline":
@@ -161,7 +161,7 @@ def confirm(path: str, data: bytes, names: Collection[str], columns: Columns | N
         return NoPatch(sentence=f"The test set can't be read: {error}.")
     places = [number for number, case in enumerate(before.cases) if case.id in names and not case.verified]
     if not places:
-        return NoPatch(sentence=f"`{path}` has no such unverified case.", missing=True)
+        return NoPatch(sentence=f"`{path}` has none of these unverified cases.", missing=True)
     set_in = EDITORS[format_of(path)].set
 
     def edit(text: str) -> str:
@@ -195,7 +195,7 @@ def _patch(
     try:
         new = edited(path, data, edit, wanted, columns)
     except MixedLineEndsError:
-        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
+        return NoPatch(sentence=f"`{path}` mixes line endings, so {by_hand}.")
     except NoEditError as error:
         why = f" ({error})" if str(error) else ""
         return NoPatch(sentence=f"`{path}` can't be edited safely{why}, so {by_hand}.")

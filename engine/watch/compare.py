@@ -34,7 +34,7 @@ ORDER = (Level.NO_DATA, Level.OK, Level.WARNING, Level.ALERT)
 def watch_gate(slices: frozenset[str]) -> GateConfig:
     """Returns the gate of a watch: every case once in each run, and every slice by its mean.
 
-    Nothing is confirmed in fresh runs of both versions, since the old model can't be asked any more.
+    Nothing is confirmed in fresh runs of both versions, since the old model no longer answers.
     """
     return GateConfig(
         mode=GateMode.FIXED,
@@ -60,13 +60,13 @@ def compared(baseline: WatchedAnswers, today: WatchedAnswers, since: date | None
         return _reading(Level.NO_DATA, today, f"the run can't be compared: {reason.rstrip('.')}")
     told = [*_renamed(baseline, today), *_moved(worse, "fell"), *_moved(better, "rose")]
     smallest = _smallest(before, now)
-    days = f"stored answers of {baseline.day.isoformat()}"
+    days = f"the stored answers of {baseline.day.isoformat()}"
     if told:
-        why = f"{today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
+        why = f"model {today.record.model}: {'; '.join(told)}. Compared with {days}.{_builds(baseline, today)}"
         return _reading(Level.ALERT, today, why, since=since or today.day, smallest=smallest, decision=worse)
     count = len(before.cases)
-    seen = f"{count} cases can show changes from {points(smallest)} points in one run"
-    why = f"{today.record.model} answers as in the {days}. {seen}.{_builds(baseline, today)}"
+    seen = f"With {count} cases, one run can show changes of {points(smallest)} points or more"
+    why = f"model {today.record.model} scores as in {days}. {seen}.{_builds(baseline, today)}"
     return _reading(Level.OK, today, why, smallest=smallest, decision=worse)
 
 
@@ -166,9 +166,9 @@ def _renamed(baseline: WatchedAnswers, today: WatchedAnswers) -> list[str]:
 
 
 def _builds(baseline: WatchedAnswers, today: WatchedAnswers) -> str:
-    """Says if no build of the model answered both times. That alone is no finding: builds change often."""
+    """Returns a note if the runs share no build of the model. That alone is not a finding: builds change often."""
     apart = baseline.fingerprints and today.fingerprints and not baseline.fingerprints & today.fingerprints
-    return " No build (fingerprint) answered both times." if apart else ""
+    return " The two runs share no build (fingerprint)." if apart else ""
 
 
 def _smallest(before: ExperimentRecord, now: ExperimentRecord) -> float:

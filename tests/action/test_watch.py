@@ -61,9 +61,9 @@ def test_a_swap_becomes_one_issue_that_is_updated_and_closed(weeks):
     assert weeks.outputs["verdict"] == "needs_review"
     (issue,) = weeks.issues
     assert "the score fell by 50.0 points" in issue["body"]
-    assert "Open since 2026-06-04, last read 2026-06-04" in issue["body"]
+    assert "Open since 2026-06-04, last checked 2026-06-04" in issue["body"]
     weeks.day()
-    assert "Open since 2026-06-04, last read 2026-06-05" in weeks.issues[0]["body"]
+    assert "Open since 2026-06-04, last checked 2026-06-05" in weeks.issues[0]["body"]
     weeks.model.wrong = 0
     for _ in range(3):
         weeks.day()

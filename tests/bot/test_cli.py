@@ -50,7 +50,7 @@ def test_every_setting_is_listed(tmp_path):
 
 def test_a_database_is_migrated_without_starting_anything(tmp_path):
     done = command(tmp_path, "migrate")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "The database has the tables of this version.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The database is at this version.\n", "")
     records = Records(f"sqlite:///{tmp_path / 'data' / 'bot.sqlite3'}")
     records.check()
     records.close()

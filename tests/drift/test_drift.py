@@ -85,7 +85,7 @@ def test_a_shift_of_ten_points_is_seen_and_said():
     assert 0.08 < found.shift < 0.12
     assert abs((found.since - START).days - (DAYS + 30)) <= 7
     assert {move.label for move in found.moves[:2]} == {"refund", "billing"}
-    assert "points moved" in found.why
+    assert "has shifted by" in found.why
     assert reading(days, DAYS + 29).level is Level.OK
 
 

@@ -85,7 +85,7 @@ def test_what_costs_nothing_and_what_is_no_edit(shop, models):
     assert shop.run(*ASK, " ?! ").code == 2
     before = models.cost
     ran = shop.run(*ASK, "be stricter about refunds", "--budget", "0.006")
-    assert (ran.code, "unfinished: the budget ended the measurement" in ran.out) == (3, True)
+    assert (ran.code, "unfinished: the budget ran out during the measurement" in ran.out) == (3, True)
     assert models.cost - before <= Decimal("0.006")
     ran = shop.run(*ASK, "be stricter about refunds")
     assert (ran.code, max(models.provider.tries.values())) == (0, 1), "nothing is paid twice"

@@ -92,11 +92,11 @@ def test_another_version_of_the_prompt_gives_the_whole_last_message(local):
 @pytest.mark.parametrize(
     ("document", "more", "said"),
     [
-        (export(span(1, LATEST), span(2, LATEST)), (), "it has 2 requests: 0000000000000001 “Ticket: My parcel to bob"),
-        (export(span(1, LATEST)), ("--span", "f" * 16), "it has no request 'ffffffffffffffff' with content"),
-        (export(span(1)), (), "it has no request with content"),
-        (export(span(1, LATEST, pair("prompt_verdict.lineage", "other"))), (), "the trace is of other"),
-        ({"x": 1}, (), "it has no spans and no log records"),
+        (export(span(1, LATEST), span(2, LATEST)), (), "2 requests: 0000000000000001 “Ticket: My parcel to bob"),
+        (export(span(1, LATEST)), ("--span", "f" * 16), "no request 'ffffffffffffffff' in it has content"),
+        (export(span(1)), (), "no request in it has content"),
+        (export(span(1, LATEST, pair("prompt_verdict.lineage", "other"))), (), "the trace belongs to other"),
+        ({"x": 1}, (), "the file has no spans and no log records"),
     ],
 )
 def test_what_is_unclear_is_said(local, document, more, said):

@@ -51,7 +51,7 @@ def test_a_slice_is_suggested_and_personal_data_kept_where_asked(local):
     )
     assert (ran.code, ran.out) == (0, "")
     assert "suggested slice: adversarial (rules: addresses the model: “Ignore all previous instructions”)" in ran.err
-    assert "The case has no slice yet; --slice gives it one." in ran.err
+    assert "The case has no slice yet; set one with --slice." in ran.err
     assert f"{TESTS}: added 1 case; review it with git diff" in ran.err
     assert rows_of(local)[-1]["inputs"] == {"ticket": text}
 
@@ -70,7 +70,7 @@ def test_a_near_duplicate_is_refused_with_the_case_it_repeats(local):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "give one of --input, --set and --trace"),
+        ((), "give exactly one of --input, --set and --trace"),
         (("--set", "ticket"), "'ticket' is not NAME=VALUE"),
         (("--set", "ticket=New text here"), "the case has no expectation"),
         (("--set", "ticket=New text here", "--expected", "biling"), "did you mean billing?"),
@@ -106,10 +106,10 @@ def test_twenty_cases_are_twenty_different_ones_and_paid_once(local, monkeypatch
     asked = ("tests", "generate", "triage", "--slice", "edge", "--n", "20")
     dry = local.run(*asked, "--dry-run")
     assert (dry.code, dry.out) == (0, "")
-    assert "20 cases of edge take 4 calls, about $" in dry.err
+    assert "20 cases in slice edge take 4 calls, about $" in dry.err
     ran = local.run(*asked)
     assert ran.code == 0
-    assert "20 new cases from 20 calls; left out: 57 near-duplicates, 20 cases of another form" in ran.err
+    assert "20 new cases from 20 calls; dropped: 57 near-duplicates, 20 malformed cases" in ran.err
     # The same command replays the stored answers.
     again = local.run(*asked, "--budget", "0", "--write")
     assert (again.code, again.out) == (0, "")

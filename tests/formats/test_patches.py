@@ -231,8 +231,8 @@ def test_what_cant_be_seen_is_escaped_in_what_is_written(repository):
         ("t.jsonl", b'{"id": "a", "input": "x", "protected": true}', "a", "already protected"),
         ("t.jsonl", b"{", "a", "can't be read"),
         ("t.jsonl", b"\xff\xfe", "a", "can't be read"),
-        ("t.jsonl", b'{"id": "a", "input": "x"}\r\n{"id": "b", "input": "x"}\n', "a", "mixes line ends"),
-        ("t.yaml", '- id: a\n  input: "x\u2028 y"\n'.encode(), "a", "mixes line ends"),
+        ("t.jsonl", b'{"id": "a", "input": "x"}\r\n{"id": "b", "input": "x"}\n', "a", "mixes line endings"),
+        ("t.yaml", '- id: a\n  input: "x\u2028 y"\n'.encode(), "a", "mixes line endings"),
         ("t.yaml", b"- &one\n  id: a\n  input: x\n- <<: *one\n  id: b\n", "a", "by hand in line 1"),
         ("t.csv", b'id,input\na,x"y"\nb,z\n', "b", "protected"),
         ("t.unknown", b"x", "a", "can't be read"),
@@ -329,7 +329,7 @@ def test_a_near_duplicate_is_refused_unless_it_says_so(path):
     row = {"id": "b", "input": "why was my  card charged twice??"}
     found = add(path, data, row)
     line = 2 if path == "t.csv" else 1
-    assert f"it repeats the case a ({path}:{line}), 98% alike" in found.sentence
+    assert f"it repeats the case a ({path}:{line}), 98% similar" in found.sentence
     assert isinstance(add(path, data, row | {"same_as": "a"}), Patch)
     assert isinstance(add(path, data, row | {"cluster": "c"}), Patch)
     # Other files of the test set count too.

@@ -23,7 +23,7 @@ def noisy(scores, flips=0.02, seed=2):
 def test_the_same_model_is_quiet_and_the_reading_says_what_it_could_see():
     found = compared(answers(0, noisy(OLD)), answers(1, noisy(OLD, seed=3)))
     assert found.level is Level.OK
-    assert "200 cases can show changes from" in found.why
+    assert "With 200 cases, one run can show changes of" in found.why
     assert 0.05 < found.sees_from < 0.09
 
 
@@ -47,7 +47,7 @@ def test_another_name_is_a_finding_and_another_build_is_not():
     ]
     quiet = compared(*builds)
     assert quiet.level is Level.OK
-    assert "No build (fingerprint) answered both times" in quiet.why
+    assert "The two runs share no build (fingerprint)" in quiet.why
     assert compared(base, answers(1, OLD, "m-2")).level is Level.ALERT
 
 

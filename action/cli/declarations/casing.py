@@ -41,23 +41,23 @@ def add(
         typer.Option("--slice", metavar="NAME", help="Its slice (default: suggested); may be repeated."),
     ] = None,
     same_as: Annotated[
-        str | None, typer.Option("--same-as", metavar="ID", help="The case that it repeats with noise, on purpose.")
+        str | None, typer.Option("--same-as", metavar="ID", help="The id of the case that it repeats on purpose.")
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep-personal-data", help="Don't mask e-mail addresses, phone, IBAN and card numbers.")
+        bool, typer.Option("--keep-personal-data", help="Don't mask e-mail addresses, IBANs, phone and card numbers.")
     ] = False,
     write: Write = False,
     repo: Repo = Path(),
 ) -> None:
     """Add a case to the test set: an input that failed in production, and what the answer should have been.
 
-    The patch is in the test set's own format, and records source: production. A case that nearly repeats another one
-    is refused. E-mail addresses, phone numbers, IBANs and card numbers are masked; names can't be recognized.
+    The patch has the test set's own format, and the case records source: production. The command refuses
+    near-duplicates of existing cases. It masks e-mail addresses, phone numbers, IBANs and card numbers, but no names.
     """
     from action.cli.new_case import NewCaseOptions, new_case
 
     if [given is not None, bool(values), trace is not None].count(True) != 1:
-        raise typer.BadParameter("give one of --input, --set and --trace", param_hint="--input")
+        raise typer.BadParameter("give exactly one of --input, --set and --trace", param_hint="--input")
     if span is not None and trace is None:
         raise typer.BadParameter("needs --trace", param_hint="--span")
     from engine.new_cases.draft import MAX_INPUT_BYTES
@@ -117,19 +117,19 @@ def confirm(
     write: Write = False,
     repo: Repo = Path(),
 ) -> None:
-    """List unverified cases, or confirm some: from then on they are measured. Read their expectations first."""
+    """List unverified cases, or confirm some. Check their expectations first: runs then measure them."""
     from action.cli.confirm import ConfirmOptions
     from action.cli.confirm import confirm as run
 
     exit_with(run(ConfirmOptions(repo=repo, lineage=lineage, cases=cases or (), every=every, write=write)))
 
 
-@tests_app.command("generate", epilog="Exit codes: 0 as many as asked for; 2 wrong usage; 3 fewer.")
+@tests_app.command("generate", epilog="Exit codes: 0 all cases generated; 2 wrong usage; 3 fewer cases than asked for.")
 def generate(
     lineage: LineageName,
     *,
     slice_: Annotated[str, typer.Option("--slice", metavar="NAME", help="The slice of the new cases.")],
-    number: Annotated[int, typer.Option("--n", min=1, max=200, help="How many.")] = 20,
+    number: Annotated[int, typer.Option("--n", min=1, max=200, help="How many cases to generate.")] = 20,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="NAME", help="A model of promptverdict.yaml (default: the lineage's first)."),
@@ -141,11 +141,11 @@ def generate(
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Let a model write new cases, with existing ones as examples. They decide nothing until you confirm them.
+    """Have a model write new cases, with existing ones as examples. Runs skip them until you confirm them.
 
-    Each new case differs from all others of the test set: near-duplicates are dropped, and the model is asked again.
+    Each new case differs from all others in the test set: the command drops near-duplicates and asks the model again.
     The cases are marked source: synthetic and verified: false. The same command continues an interrupted run, and
-    pays for no call twice.
+    doesn't pay for a call twice.
     """
     calling = None if dry_run else calling_process()
     from action.cli.generate import GenerateOptions

@@ -236,11 +236,11 @@ def suggest(
         typer.Option(
             "--ask",
             metavar="SENTENCE",
-            help="Edit it as this sentence says, instead of a search; the next --ask continues.",
+            help="Edit the prompt as this sentence says, without a search. The next --ask continues.",
         ),
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="With --ask: begin again from the committed prompt.")
+        bool, typer.Option("--restart", help="With --ask: start over from the committed prompt.")
     ] = False,
     held_out: Annotated[
         float, typer.Option("--held-out", min=0.1, max=0.9, help="Share of the cases that the optimizer never sees.")
@@ -252,9 +252,7 @@ def suggest(
     output_format: Printed = ListFormat.TERMINAL,
     budget: Annotated[
         str | None,
-        typer.Option(
-            "--budget", metavar="USD", help="Spend at most this; 0 shows what stored answers tell, without a call."
-        ),
+        typer.Option("--budget", metavar="USD", help="Spend at most this. With 0, only show what stored answers tell."),
     ] = None,
     yes: Yes = False,
     store: Store = None,

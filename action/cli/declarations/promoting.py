@@ -125,13 +125,13 @@ def tokens_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The application that uses it, such as shop-backend.")],
     *,
     ingest: Annotated[
-        bool, typer.Option("--ingest", help="For sending traces of production instead of reading tags.")
+        bool, typer.Option("--ingest", help="The token sends production traces instead of reading tags.")
     ] = False,
     hub: HubUrl = None,
     repository: Repository = None,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Make a token for an application, of one repository: it reads the tags, or sends traces. It can't move a tag."""
+    """Create a token with which an application reads a repository's tags, or sends traces. It can't move tags."""
     from action.cli.hub import HubOptions, add_token
 
     exit_with(add_token(HubOptions(hub, repository, output_format.value), name, ingest=ingest))

@@ -37,9 +37,9 @@ def suggest_checks(
 ) -> None:
     """Propose checks, rubric dimensions and cases that would have caught bad answers.
 
-    Bad answers are those that people graded with 1 or 2, and stored answers that fail. Each check was run on all of
-    them, and on the good ones: the output says what it catches, and what it would wrongly catch. Only rubric
-    dimensions need a model: --model writes them, and the lineage's judge grades the answers by them.
+    Bad answers are those that people graded 1 or 2, and stored answers that fail. The command runs each check on the
+    bad and the good answers, and reports what it catches and what it would wrongly catch. Only rubric dimensions need
+    a model: --model proposes them, and the prompt's judge grades the answers by them.
     """
     if dry_run and model is None:
         raise typer.BadParameter("needs --model: everything else costs nothing", param_hint="--dry-run")

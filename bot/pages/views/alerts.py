@@ -1,4 +1,4 @@
-"""How production stands: every question of every prompt, and what maintainers do about it."""
+"""The page of alerts: every question about every prompt, and the actions of maintainers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACES = (1, 7)
 """Days between two runs of a watch that the form offers."""
 RESTARTS = (Question.PAST, Question.WATCH)
 """Questions with a baseline that a person may move."""
-NOT_YOURS = "Only maintainers of this repository pause alerts and set watches."
+NOT_YOURS = "Only maintainers of this repository can pause alerts and set watches."
 READ_ONLY = "This site is read-only."
 
 
@@ -65,11 +65,11 @@ class AlertRow:
     """The day; empty if nothing was read yet."""
     paused_by: str | None
     note: str
-    """Whether it is told."""
+    """Why no messages are sent; empty if they are."""
     issue: str | None
     address: str
     restarts: bool
-    """Whether a person may take the present for normal."""
+    """Whether a person may start a new baseline."""
 
 
 def alerts(context: Context) -> Page:
@@ -105,7 +105,7 @@ def alert_row(context: Context, alert: Alert, repository: str) -> AlertRow:
     if alert.closed_by:
         note = f"{alert.closed_by} closed the issue."
     elif alert.refused:
-        note = "Not on GitHub: the App has no permission to write issues, or issues are switched off."
+        note = "No issue on GitHub: the App may not write issues, or the repository has them turned off."
     counted = reading is not None and reading.question is not Question.WATCH and reading.per_day is not None
     return AlertRow(
         lineage=alert.lineage,
@@ -113,7 +113,7 @@ def alert_row(context: Context, alert: Alert, repository: str) -> AlertRow:
         question=WORDS[alert.question],
         key=alert.question.value,
         state=alert.state.value,
-        sentence=reading_sentence(reading) if reading else "Nothing was read yet.",
+        sentence=reading_sentence(reading) if reading else "No result yet.",
         visible=visible_sentence(reading.sees_from) if reading is not None and counted else "",
         since=standing.since.isoformat() if standing.since else "",
         paused_by=alert.by if alert.state is AlertState.PAUSED else None,
@@ -188,12 +188,13 @@ def _acted(context: Context, alert: Alert, action: str) -> str:
     key = (alert.repository_id, alert.lineage, alert.question)
     if action == "pause":
         paused = records.pause_alert(*key, by=context.visitor.login or "", at=at)
-        return "Paused. It is read each day, and nothing is told." if paused else "It is paused already."
+        return "Paused. No messages are sent until you resume it." if paused else "This alert is already paused."
     if action == "resume":
-        return "Resumed. The next reading decides." if records.resume_alert(*key, at=at) else "It is not paused."
+        resumed = records.resume_alert(*key, at=at)
+        return "Resumed. The next daily check sets its state." if resumed else "This alert is not paused."
     if action == "restart" and alert.question in RESTARTS:
         since = alert.reading.since if alert.reading else None
         start = since or at.date() - timedelta(days=1)
         records.restart_alert(*key, start=start, at=at)
-        return f"What production does since {start.isoformat()} is normal from now on."
+        return f"The baseline now starts on {start.isoformat()}."
     return "The form has no action. Reload the page."

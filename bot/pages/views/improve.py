@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 5
 READ_ONLY = "This site is read-only."
-NOT_YOURS = "Only people with write access to this repository ask for edits."
+NOT_YOURS = "Only people with write access to this repository can ask for edits."
 
 
 def improve(context: Context) -> Page | None:
@@ -129,7 +129,7 @@ def _asked(context: Context, lineage: str, follows: int | None = None) -> tuple[
     try:
         usd = Decimal(budget) if budget else None
     except InvalidOperation:
-        return None, "The budget is no number."
+        return None, "The budget is not a number."
     if usd is not None and not (usd.is_finite() and 0 < usd < 1_000_000):
         return None, "The budget must be above 0."
     wanted = Asked(
@@ -171,7 +171,7 @@ def _opened(context: Context, one: Suggestion) -> dict[str, object]:
     report, proposer = report_of(one), context.visitor.proposer(context.repository)
     edits = edits_of(report) if report is not None else {}
     if report is None or not edits or proposer is None or context.suggesting is None:
-        return {"wrong": "There is no edit that you can open here."}
+        return {"wrong": "There is no edit here that you can open as a pull request."}
     try:
         edit = context.suggesting.edit_of(context.repository, one, edits)
         if edit is None:

@@ -50,7 +50,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class Bench:
-    """A prompt on the bench: as it is committed, and the draft of it."""
+    """A prompt in the playground: the committed version and the draft."""
 
     page: LineagePage
     branch: str
@@ -69,11 +69,11 @@ def why_not(context: Context) -> str:
     """Returns why this reader can run nothing; empty if they can."""
     role = context.visitor.role(context.repository)
     if context.visitor.login is None or context.branch is None:
-        return "This site is read-only: it has no sign-in, so it can't know who spends money."
+        return "This site is read-only: it has no sign-in, so runs can't be charged to a person."
     if role < Role.WRITE:
         return (
             f"You have {ROLE_NAMES[role]} access to {context.repository.full_name}. Drafts and runs need write access, "
-            "because they spend the operator's money. A maintainer of the repository can give it to you on GitHub."
+            "because they spend the operator's money. A maintainer of the repository can grant it on GitHub."
         )
     return ""
 
@@ -172,7 +172,7 @@ def _done(context: Context, bench: Bench) -> Redirect:
     edit = edit_of(bench.opened, context.form, bench.edit)
     document = edit.model_dump_json()
     if len(document) > LONGEST:
-        raise ConfigError("the draft is too long")
+        raise ConfigError(f"the draft has more than {LONGEST:,} characters", hint="shorten it, or your own input")
     by = context.visitor.login or ""
     if bench.draft is None:
         number = context.records.keep_draft(at, bench.page.id, by, document, context.now)
@@ -194,7 +194,7 @@ def _started(context: Context, bench: Bench, edit: DraftEdit, draft: int) -> Run
     if edit.pick is not Pick.OWN and bench.opened.change.tests is None:
         raise ConfigError("the prompt has no test set", hint="try your own input")
     if edit.pick is Pick.OWN and not any(text.strip() for text in edit.inputs.values()):
-        raise ConfigError("your own input is empty", hint="write what the prompt is to answer")
+        raise ConfigError("your own input is empty", hint="enter an input for the prompt")
     check_caps(context)
     most = estimate_of(context, bench.page, bench.opened, edit)
     ask = asking(context, most.most_usd, most.call_usd) if most is not None else asking(context, None)

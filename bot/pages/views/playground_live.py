@@ -114,7 +114,7 @@ def answers_of(records: Records, sequence: int, upto: int | None = None) -> Answ
 
 
 def status_of(run: Run, asked: AskedRun, answers: Answers, now: datetime) -> Status:
-    """Says how far a run is at ``now``."""
+    """Returns how far a run is at ``now``."""
     trouble = f"{asked.trouble}." if asked.trouble else ""
     match run.state.value:
         case "queued":
@@ -125,13 +125,13 @@ def status_of(run: Run, asked: AskedRun, answers: Answers, now: datetime) -> Sta
             if asked.calling_at is None:
                 sentence = "Reading the repository and planning."
             elif waited >= PATIENCE_S and asked.done < asked.asked:
-                sentence += f" Waiting for the provider for {int(waited)} s."
+                sentence += f" The provider has not answered for {int(waited)} s."
         case "done":
             sentence = f"Done: {plural(asked.done, 'answer')}."
         case "cancelled":
-            sentence = f"Cancelled after {plural(asked.done, 'answer')}. Finished answers are kept and not paid again."
+            sentence = f"Cancelled after {plural(asked.done, 'answer')}. Finished answers are stored and reused."
         case _:
-            sentence = "It could not be completed. The operator's log says why."
+            sentence = "The run could not be completed. The operator finds the reason in the log."
     return Status(run, asked, sentence, trouble, answers.means)
 
 

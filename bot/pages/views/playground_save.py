@@ -75,7 +75,7 @@ def _save_page(context: Context, bench: Bench) -> Page:
         changed = bench.opened.edited(bench.edit)
     except NotEditableError as error:
         changed = {}
-        values["refusal"] = f"This draft can't be written into the file: {error}. Ask an engineer to edit it by hand."
+        values["refusal"] = f"This draft can't be written into the file: {error}. Edit the file by hand."
     else:
         values["refusal"] = "" if changed else "This draft changes nothing."
     values["patches"] = [
@@ -103,7 +103,7 @@ def _opened(context: Context, bench: Bench, proposer: Proposer, changed: dict[st
         files = {path: proposer.file(path) for path in changed}
         found = [file for file in files.values() if file is not None]
         if len(found) < len(files) or any(one.data != bench.opened.files[one.path] for one in found):
-            return {"unopened": "The default branch has just changed these files. Reload the page and try again."}
+            return {"unopened": "These files have just changed on the default branch. Reload the page and try again."}
         first, *others = found
         title = " ".join((context.form.get("title") or _title(bench.page.name)).split())[:LONGEST_TITLE]
         digest = digest_of([(one.path, one.blob, digest_of(changed[one.path].decode())) for one in found])[:12]
@@ -126,7 +126,7 @@ def _body(context: Context, bench: Bench) -> str:
     runs = context.records.runs_of_draft(bench.draft.id, 5) if bench.draft else []
     done = [(run, asked) for run, asked in runs if run.state is RunState.DONE]
     lines = [
-        "Made in the playground of Prompt Verdict. Answers of its runs are stored, so the check doesn't pay again."
+        "Made in the Prompt Verdict playground. The answers of its runs are stored, so the check doesn't pay again."
     ]
     for run, asked in done if public else ():
         of = "all cases" if pick_words(asked) == "all cases" else "some cases"

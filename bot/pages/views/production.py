@@ -156,6 +156,6 @@ def _marks(moves: Sequence[TagMove], hours: Sequence[HourFigures], first: date, 
         # What was there on the first day is no change.
         if value and value not in promoted and day > first:
             marks.append(
-                Mark((day - first).days, day, f"first call of {what} {value[:12] if what == 'version' else value}")
+                Mark((day - first).days, day, f"first call with {what} {value[:12] if what == 'version' else value}")
             )
     return sorted((mark for mark in marks if 0 <= mark.number < days), key=lambda mark: mark.number)

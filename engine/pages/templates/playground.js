@@ -1,8 +1,8 @@
-// Shows scores as they come, and saves what is typed. Without it, the page works by reloading.
+// Shows scores as they arrive, and saves the draft. Without this script, the page works by reloading.
 "use strict";
 
 const place = (text) => {
-  // The server has encoded every text in it.
+  // Safe: the server has encoded every text in it.
   const made = document.createElement("template");
   made.innerHTML = text;
   return made.content;
@@ -31,7 +31,7 @@ const follow = (live) => {
   });
 };
 
-// Not form.action: the buttons of that name hide it.
+// form.action would return the buttons with the name “action”.
 const keepSaving = (form) => {
   const said = document.getElementById("saved");
   let waiting = 0;
@@ -47,7 +47,7 @@ const keepSaving = (form) => {
       if (!new URL(location.href).searchParams.get("draft")) history.replaceState(null, "", answer.url);
       said.textContent = "Saved.";
     } catch {
-      said.textContent = "Not saved yet.";
+      said.textContent = "Not saved. The next change tries again.";
     }
   };
   form.addEventListener("input", () => {

@@ -85,9 +85,9 @@ def test_an_alert_opens_one_issue_updates_it_and_closes_it(bot):
     bot.tell()
     bot.tell()
     (issue,) = bot.issues
-    assert issue["title"] == "Production of triage: decisions left their past"
+    assert issue["title"] == "triage in production: decisions shifted from the baseline"
     assert "refund 40% → 25%" in issue["body"]
-    assert "can show shifts from" in issue["body"]
+    assert "shows shifts of" in issue["body"]
     assert issue["author"] == "prompt-verdict[bot]"
     bot.read(SHIFT + 4)
     bot.tell()
@@ -105,7 +105,7 @@ def test_an_alert_opens_one_issue_updates_it_and_closes_it(bot):
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     assert bot.repository.comments[-1]["body"].split("\n")[1].startswith("The alert is over.")
     assert len(bot.repository.comments) == 2
-    assert [title for title, _ in bot.inbox.got] == ["Production of triage: decisions left their past"] * 3
+    assert [title for title, _ in bot.inbox.got] == ["triage in production: decisions shifted from the baseline"] * 3
     assert bot.inbox.got[-1][1].splitlines()[1].startswith("The alert is over.")
 
 
@@ -229,7 +229,7 @@ def test_what_a_person_takes_for_normal_is_the_new_past(bot):
     bot.read(SHIFT + 5)
     found = bot.past()
     assert found.state is AlertState.NO_DATA
-    assert "learning what is normal" in found.reading.why
+    assert "collecting the baseline" in found.reading.why
 
 
 @pytest.mark.slow
@@ -267,7 +267,7 @@ def test_a_new_model_is_shown_and_content_never_told(bot, records):
     bot.tell()
     model = records.alert(REPO.repository_id, "triage", Question.MODEL)
     assert model.state is AlertState.ALERT
-    assert "m-2 answers since 2026-02-14" in model.reading.why
+    assert "m-2 has answered since 2026-02-14" in model.reading.why
     told = [*(str(one) for one in bot.issues), *map(str, bot.inbox.got)]
     assert len(told) == 4
     assert "Jane" not in "".join(told)

@@ -45,7 +45,7 @@ def test_a_message_arrives_and_a_refusal_is_an_error(inbox):
         "Production of triage: decisions left their past", "acme/shop · triage",
     )  # fmt: skip
     status[0] = 500
-    with pytest.raises(HostUnavailable, match="did not take a message"):
+    with pytest.raises(HostUnavailable, match="did not accept a message"):
         channels.send("again", "text")
 
 

@@ -106,15 +106,15 @@ def test_a_model_that_changes_behind_its_name_is_found_and_told_once(town):
     quiet = town.day(kill=True)
     assert quiet.state is AlertState.OK
     assert town.model.requests == 72, "each day asks anew, and a killed worker's answers are not paid twice"
-    assert "36 cases can show changes from" in quiet.reading.why
+    assert "With 36 cases, one run can show changes of" in quiet.reading.why
 
     town.model.wrong, town.model.fingerprint = 2, "fp_b"
     found = town.day()
     assert found.state is AlertState.ALERT
     assert "the score fell by 50.0 points" in found.reading.why
-    assert "No build (fingerprint) answered both times" in found.reading.why
+    assert "The two runs share no build (fingerprint)" in found.reading.why
     (issue,) = town.issues
-    assert issue["title"] == "Production of triage: the model changed behind its name"
+    assert issue["title"] == "triage in production: the model behind the name changed"
     assert "stored answers of 2026-06-02" in issue["body"]
     later = town.day()
     assert (later.state, later.reading.since) == (AlertState.ALERT, found.reading.since)

@@ -30,7 +30,7 @@ def shop(github, tmp_path):
 
 def test_a_comment_becomes_a_draft_whose_check_makes_no_call(shop):
     pull = shop.pull()
-    assert "is under way, for at most $2.00" in shop.asks_on(pull.number, "suggest triage")
+    assert "for at most $2.00" in shop.asks_on(pull.number, "suggest triage")
     said = shop.result(1)
     draft = next(one for one in shop.repository.pulls.values() if one.head_ref.startswith("prompt-verdict/suggest-"))
     assert (draft.draft, draft.author, draft.base_ref) == (True, "prompt-verdict[bot]", "main")
@@ -118,7 +118,7 @@ def test_who_may_not_ask_and_what_may_not_be_asked_for(github, tmp_path):
         assert "comes from a fork" in shop.asks_on(fork.number, "suggest")
         assert "allows $2.00 for a suggestion" in shop.asks_on(pull.number, "suggest --budget 3")
         assert "has no prompt triag" in shop.asks_on(pull.number, "suggest triag")
-        assert "No search is under way" in shop.asks_on(pull.number, "cancel-suggest")
+        assert "No search is running" in shop.asks_on(pull.number, "cancel-suggest")
         assert shop.whole.records.suggestions(shop.repository.id) == []
         shop.repository.git.commit("main", {"promptverdict.yaml": lab.CONFIG}, parents=("main",))
         assert "suggested edits are off" in shop.asks_on(pull.number, "suggest")

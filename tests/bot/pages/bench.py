@@ -17,7 +17,7 @@ from bot.pages.application import Pages
 from bot.pages.context import Facts
 from bot.pages.github_access import GitHubAccess
 from bot.pages.sign_in import CALLBACK, SignIn
-from bot.site import facts_of
+from bot.site import facts_of, services_of
 from bot.store.asked_values import Ask
 from bot.store.values import ExperimentRequest, RepositoryRef
 from tests.bot.pages.site import FROM_US, PUBLIC, WRITING
@@ -80,10 +80,8 @@ class Bench:
     def git(self):
         return self.whole.scene.git
 
-    def app(self, hub=None):
+    def app(self):
         """The pages."""
-        from bot.site import hub_of
-
         clock = self.whole.clock
         whole, settings = self.whole, self.whole.settings
         sign_in = GitHubSignIn(
@@ -91,13 +89,13 @@ class Bench:
         )
         web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         access = GitHubAccess(self.records, sign_in, clock, self.public)
-        hub = hub or hub_of(self.records, settings, clock)
+        hub, suggesting = services_of(self.records, settings, clock)
         facts = facts_of(settings)
         facts = Facts(
             facts.server_url, run_usd=facts.run_usd, repository_usd=facts.repository_usd, person_usd=facts.person_usd,
             day_usd=facts.day_usd, public_url=self.public,
         )  # fmt: skip
-        pages = Pages(self.records, access, facts, clock, hub, branch=hub.branch)
+        pages = Pages(self.records, access, facts, clock, hub, suggesting=suggesting, branch=hub.branch)
         pages.add_to(web)
         SignIn(pages, self.records, access, sign_in, clock, public_url=self.public, secret="the secret").add_to(web)
         return web

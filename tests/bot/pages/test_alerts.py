@@ -41,7 +41,7 @@ def test_readers_see_the_alert_and_maintainers_pause_and_resume_it(web, raised):
     ada, mia = web.signed_in("ada"), web.signed_in("mia")
     shown = words(ada.get(ADDRESS))
     assert "10.0 points moved" in shown
-    assert "This volume can show shifts from 6.2 points" in shown
+    assert "This volume shows shifts of 6.2 points or more" in shown
     assert "Pause" not in shown
     assert "support-triage its own past" in words(ada.get("/"))
     assert "10.0 points moved" not in words(web.signed_in("eve").get("/"))
@@ -51,12 +51,12 @@ def test_readers_see_the_alert_and_maintainers_pause_and_resume_it(web, raised):
 def test_a_pause_names_who_made_it(made, raised):
     mia, ada = made.signed_in("mia"), made.signed_in("ada")
     assert "Only maintainers" in words(ada.post(ADDRESS, data=form("pause"), headers=FROM_US))
-    assert "Paused. It is read each day" in words(mia.post(ADDRESS, data=form("pause"), headers=FROM_US))
+    assert "Paused. No messages are sent" in words(mia.post(ADDRESS, data=form("pause"), headers=FROM_US))
     assert "by mia" in words(mia.get(ADDRESS))
-    assert "It is paused already" in words(mia.post(ADDRESS, data=form("pause"), headers=FROM_US))
+    assert "This alert is already paused" in words(mia.post(ADDRESS, data=form("pause"), headers=FROM_US))
     assert "Resumed" in words(mia.post(ADDRESS, data=form("resume"), headers=FROM_US))
     said = words(mia.post(ADDRESS, data=form("restart"), headers=FROM_US))
-    assert "since 2026-11-18 is normal from now on" in said
+    assert "The baseline now starts on 2026-11-18" in said
     assert raised.alert(11, "support-triage", Question.PAST).start == date(2026, 11, 18)
     for bad in (form("pause", lineage="nothing"), form("pause", question="x"), {"action": "pause"}):
         assert "There is no such alert" in words(mia.post(ADDRESS, data=bad, headers=FROM_US))

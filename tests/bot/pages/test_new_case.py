@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import text
 
+from bot.store.production_values import LineageSettings
 from schemas.production import ContentMessage, SpanContent, SpanFacts
 from tests.bot.pages.site import FROM_US, WRITING
 from tests.bot.pages.stage import NOW
@@ -82,7 +83,7 @@ def test_a_near_duplicate_is_refused_with_the_case_it_repeats(web, form):
     wes = web.signed_in("wes")
     near = {"input.ticket": "why was my card charged TWICE??", "expected": "billing", "open": "1"}
     answer = html.unescape(wes.post(form, data=near, headers=FROM_US).text)
-    assert f"it repeats the case t-0 ({web.path}:1), 98% alike" in answer
+    assert f"it repeats the case t-0 ({web.path}:1), 98% similar" in answer
     assert web.repository.pulls == {}
     wes.post(form, data={**near, "same_as": "t-0"}, headers=FROM_US)
     assert json.loads(added(web)[1].splitlines()[-1])["same_as"] == "t-0"
@@ -125,6 +126,17 @@ def test_a_trace_fills_in_the_form_and_stays_in_its_repository(web, staged, form
     assert "Your pull request is open" in answer.text
     masked = "Ring me: +1 202 555 0100. Why was nothing <b>refunded</b>?"
     assert last_case(web, added(web)[1]) == (masked, "refunds", "edge", "production")
+
+
+def test_each_call_of_the_production_page_leads_to_the_form_where_content_is_kept(web, staged, form):
+    page = form.replace("new-case", "production")
+    facts, _ = span("d" * 32, None)
+    staged.write_spans(11, [facts[0].model_copy(update={"lineage": web.name})])
+    link = f'href="{form}?trace={"d" * 32}"'
+    ada = web.signed_in("ada")
+    assert link not in ada.get(page).text
+    staged.keep_lineage_settings(11, [LineageSettings(lineage=web.name, content_share=0.5)], NOW)
+    assert link in ada.get(page).text
 
 
 @pytest.mark.parametrize(

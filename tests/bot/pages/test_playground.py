@@ -164,7 +164,7 @@ def test_two_variants_stand_side_by_side(bench):
     assert f"Draft of run {first.sequence}" in page
     row = re.search(r'<tr id="case-\d+">.*?</tr>', page, re.DOTALL)[0]
     assert row.count("Thank you for your message.") == 3
-    assert "The check of a pull request runs all of them" in page
+    assert "A pull request's check runs all cases" in page
     # A draft says nothing about versions: neither the history nor the models' page changes.
     lineage = bench.known()
     assert bench.records.lineage_history(bench.repo.repository_id, "replies") == []
@@ -183,7 +183,7 @@ def test_an_own_input_is_answered_and_kept_as_a_case(bench):
     draft, run = run_of(bench, **{"text.0": text("at most three"), "pick": "own", "input.question": mine})
     bench.ended(run)
     page = said(max_.get(f"{bench.address}?draft={draft}"))
-    assert "Your own input is no part of the test set" in page
+    assert "Your own input is not part of the test set" in page
     assert bench.records.asked_run(run.sequence).done >= 2, "both versions answered"
     keep = f"{bench.address}/keep?draft={draft}"
     assert "My teapot, order 77" in max_.get(keep).text
@@ -309,8 +309,8 @@ def test_a_provider_that_stalls_is_said_while_it_stalls(bench):
     bench.house.stalled.set()
     draft, run = run_of(bench, **{"text.0": text("at most two", " Stall.")})
     address = f"{bench.address}/events?draft={draft}&run={run.sequence}"
-    found = events(bench.people["max"], address, until="Waiting for the provider for 3 s")
-    assert "Waiting for the provider for 2 s" in "".join(data for _, data, _ in found)
+    found = events(bench.people["max"], address, until="The provider has not answered for 3 s")
+    assert "The provider has not answered for 2 s" in "".join(data for _, data, _ in found)
     bench.house.stalled.clear()
     bench.ended(run)
 

@@ -153,7 +153,7 @@ def test_without_javascript_a_run_is_followed_and_cancelled(chromium, bench):
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("link", name=re.compile("Follow it")).click()
     page.wait_for_url("**follow=1*")
-    page.get_by_text("Waiting for the provider for").wait_for(timeout=60_000)
+    page.get_by_text("The provider has not answered for").wait_for(timeout=60_000)
     page.get_by_role("button", name="Cancel the run").click()
     page.get_by_text("Cancelled after").wait_for()
     bench.house.stalled.clear()
