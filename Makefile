@@ -97,7 +97,7 @@ mutate: $(READY) ## Change the code of the verdict in small ways: do the tests n
 	CI=true GATE_EXAMPLES=5 $(BIN)/python -m mutmut run --max-children 2 # CI: the same examples for every mutant
 
 lock: $(READY) ## Resolve the requirements again
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade --extra bot pyproject.toml -o requirements/runtime.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade --extra bot --extra improve pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
