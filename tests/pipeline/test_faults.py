@@ -13,6 +13,7 @@ import pytest
 
 from action.cli import check
 from adapters import sandbox
+from adapters.framed_child import ChildGoneError, ChildLateError
 from adapters.store import open_store
 from schemas.errors import StoreError
 from schemas.outcomes import CompletionError, ErrorKind
@@ -47,9 +48,9 @@ GIT = {
     "no memory": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
 }
 RENDERER = {
-    "died": sandbox._Gone("the renderer died"),
-    "hung": sandbox._Gone("the template takes too long or never ends, and was stopped"),
-    "garbage": sandbox._Gone("the renderer's answer can't be read"),
+    "died": ChildGoneError("it exited"),
+    "hung": ChildLateError("no reply in time"),
+    "garbage": ChildGoneError("its reply can't be read"),
     "nothing": sandbox._Reply(),
     "too few": sandbox._Reply(texts=[]),
     "failed": sandbox._Reply(failure="scripted", fatal=True),
