@@ -8,6 +8,7 @@ from bot.commands.add_case import AddCase
 from bot.commands.approve import Approve
 from bot.commands.approve_run import ApproveRun
 from bot.commands.blame import Blame
+from bot.commands.cancel_suggest import CancelSuggest
 from bot.commands.command import Command
 from bot.commands.explain import Explain
 from bot.commands.help import Help
@@ -16,7 +17,7 @@ from bot.commands.promote_anyway import PromoteAnyway
 from bot.commands.protect import Protect
 from bot.commands.rerun import Rerun
 from bot.commands.rollback import Rollback
-from bot.commands.suggest import CancelSuggest, Suggest
+from bot.commands.suggest import Suggest
 from bot.commands.tags import Tags
 
 COMMANDS: Final[tuple[type[Command], ...]] = (

@@ -1,4 +1,4 @@
-"""``/verdict suggest``: asks for a better version of a prompt, or cancels the search."""
+"""``/verdict suggest``: asks for a better version of a prompt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from schemas.errors import UsageError
 from schemas.host import Role
 
 _ARGUMENTS = re.compile(rf"(?:(?P<lineage>{LINEAGE}))?(?: *--budget[ =]+\$?(?P<usd>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?))?")
-_LINEAGE = re.compile(LINEAGE)
 
 
 class Suggest(Command):
@@ -61,31 +60,3 @@ class Suggest(Command):
             f"Searching for a better version of `{made.lineage}` on `{made.branch}` (`{made.sha[:12]}`), for at most "
             f"{usd(made.budget_usd)}. The result comes as another comment. `/verdict cancel-suggest` stops the search."
         )
-
-
-class CancelSuggest(Command):
-    """Ends searches that are under way."""
-
-    verb: ClassVar[str] = "cancel-suggest"
-    arguments: ClassVar[str] = "[lineage]"
-    meaning: ClassVar[str] = "stop searches for better prompts (write access)"
-    rule: ClassVar[Rule] = Rule(Role.WRITE)
-
-    lineage: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads an optional prompt."""
-        if text and not _LINEAGE.fullmatch(text):
-            raise cls.wrong_usage()
-        return cls(lineage=text or None)
-
-    async def execute(self, asked: AskedCommand) -> str:
-        """Marks them as cancelled. The worker that has one notices within half a second."""
-        await asked.note()
-        ended = await asyncio.to_thread(
-            asked.context.suggesting.cancel, asked.posted.repo, asked.posted.author, lineage=self.lineage
-        )
-        if not ended:
-            return said("No search is running.")
-        return said(f"Cancelled: {', '.join(map(str, ended))}. Answers so far are stored, so a new search reuses them.")

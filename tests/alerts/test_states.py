@@ -68,7 +68,7 @@ def test_the_texts_say_what_moved_and_what_could_be_seen_and_encode_what_others_
     for words in (
         "9.1 points moved",
         "162,755 to 1",
-        "from 6.2 points",
+        "6.2 points or more",
         "| refund | 20.0% | 30.0% |",
         "Close this issue",
     ):

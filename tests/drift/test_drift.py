@@ -93,7 +93,7 @@ def test_small_volumes_say_what_they_cannot_see():
     few = reading(quarter(Setting(50, 500), 0.0, np.random.default_rng(4)))
     many = reading(quarter(Setting(2_000, 500), 0.0, np.random.default_rng(4)))
     assert few.sees_from > 0.09 > many.sees_from >= FLOOR
-    assert f"from {100 * few.sees_from:.1f} points" in few.why
+    assert f"shifts of {100 * few.sees_from:.1f} points or more" in few.why
 
 
 def test_what_can_be_seen_grows_with_the_volume():

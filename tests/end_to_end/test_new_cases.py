@@ -35,7 +35,7 @@ def test_a_failure_becomes_a_case_that_git_applies(local, tmp_path):
         "tests", "add", "triage", "--input", tmp_path / "ticket.txt", "--expected", "billing", "--slice", "edge"
     )
     assert ran.code == 0
-    assert "masked: 1 e-mail address, 1 card number. Names, addresses" in ran.err
+    assert "masked: 1 e-mail address, 1 card number. Names, postal addresses" in ran.err
     assert "nothing is written yet" in ran.err
     assert len(rows_of(local)) == 60
     *old, new = applied(local, ran.out)

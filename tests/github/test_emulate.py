@@ -186,7 +186,7 @@ def test_a_draft_becomes_one_pull_request_of_its_person(url):
     prompt, config = proposals.file("draft.md"), proposals.file("promptverdict.yaml")
     wanted = Proposal(
         "prompt-verdict/draft-0a1b2c", b"Sort it.\n", "Sort it", "Made in the playground.",
-        ((config, b"version: 1\nmodels: {}\n"),),
+        more=((config, b"version: 1\nmodels: {}\n"),),
     )  # fmt: skip
     first, again = proposals.open(prompt, wanted), proposals.open(prompt, wanted)
     assert (first.number, first.is_new, again.is_new) == (again.number, True, False)

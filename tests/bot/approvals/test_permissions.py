@@ -28,6 +28,8 @@ SPELLED_OUT = {
     "promote-anyway": (MAINTAINERS,) * 4,
     "rollback": (MAINTAINERS,) * 4,
     "tags": (READERS,) * 4,
+    "suggest": (WRITERS, WRITERS, NOBODY, NOBODY),
+    "cancel-suggest": (WRITERS,) * 4,
 }
 CELLS = list(itertools.product(Role, COMMANDS, Origin, (False, True)))
 
@@ -35,7 +37,7 @@ CELLS = list(itertools.product(Role, COMMANDS, Origin, (False, True)))
 def test_the_table_names_every_command_and_role():
     assert set(SPELLED_OUT) == {command.verb for command in COMMANDS}
     assert {role.value for role in Role} == EVERYBODY
-    assert len(CELLS) == 6 * 12 * 2 * 2
+    assert len(CELLS) == 6 * 14 * 2 * 2
 
 
 @pytest.mark.parametrize(("role", "command", "origin", "author"), CELLS)

@@ -45,7 +45,7 @@ async def test_the_first_worker_sweeps_for_all_and_the_next_one_takes_its_place(
     async def swept(slot):
         sweep = Sweep(
             records, None, None, None, None, slot=slot, clock=naps, give_up=None, keep_house=None, keep_copies=None,
-            move_tags=None, metrics=Metrics(), health=Health(lambda: 0.0),
+            move_tags=None, watch_production=None, metrics=Metrics(), health=Health(lambda: 0.0),
         )  # fmt: skip
         with pytest.raises(asyncio.CancelledError):
             await sweep._every(HEADS_S, heads, for_all=True)

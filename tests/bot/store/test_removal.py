@@ -259,5 +259,5 @@ def test_a_suspended_installation_keeps_everything_and_comes_back(records):
 
 def test_whoever_adds_a_table_says_whether_it_is_content():
     kept = {"installations", "deliveries", "audit", "slots", "spending", "orphaned_outcomes", "sessions", "sign_ins"}
-    kept |= {"worker_turns"}
+    kept |= {"worker_turns", "person_days"}
     assert {table.__tablename__ for table in CONTENT} | kept == set(Table.metadata.tables)
