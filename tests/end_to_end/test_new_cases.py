@@ -128,7 +128,7 @@ def test_a_model_that_only_repeats_itself_ends(local, monkeypatch):
     replying(monkeypatch, json.dumps({"cases": [{"inputs": {"ticket": "The same again?"}, "expected": "billing"}] * 5}))
     ran = local.run("tests", "generate", "triage", "--slice", "edge", "--n", "3")
     assert ran.code == 3
-    assert "1 new case from 11 calls; left out: 54 near-duplicates" in ran.err
+    assert "1 new case from 11 calls; dropped: 54 near-duplicates" in ran.err
     broke = local.run("tests", "generate", "triage", "--slice", "typical", "--n", "3", "--budget", "0")
     assert broke.code == 3
     assert "the budget" in broke.err
