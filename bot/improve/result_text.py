@@ -67,7 +67,8 @@ def comment_of(suggestion: Suggestion, report: Report | None, *, page: str | Non
     elif report is not None and edits_of(report):
         parts += [prose(why_patch, 1_000)] if why_patch else []
         if report.patch is None:
-            parts.append(prose(f"`{report.prompt}` can't be edited automatically. The page has the new messages."))
+            where = "" if page is None else " The page has the new messages."
+            parts.append(prose(f"`{report.prompt}` can't be edited automatically.{where}"))
         else:
             parts.append(patch_block(report.patch, f"This patch edits `{report.prompt}`.", suggestion.sha))
     if page is not None:
@@ -75,7 +76,8 @@ def comment_of(suggestion: Suggestion, report: Report | None, *, page: str | Non
     text = "\n\n".join(parts)
     if COMMENT.hold(text):
         return text
-    return "\n\n".join([parts[0], prose("The result is too long for a comment."), *parts[-1:]])
+    last = [] if page is None else parts[-1:]
+    return "\n\n".join([parts[0], prose("The result is too long for a comment."), *last])
 
 
 def _parts(report: Report) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from schemas.testsets import TestCase
 
 MOST_INPUTS = 20
-HINT = "start it again with more to spend; finished answers are kept and not paid for twice"
+HINT = "run it again: finished answers are kept and not paid for twice"
 
 
 class AnswerLog:
