@@ -46,7 +46,7 @@ test: $(READY) ## All tests that are fast
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(READY) ## The other tests: whole processes that are killed, storms of webhooks, pages in a browser
-	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not long"
 
 coverage: ## All tests that are fast, and what they reach of the pure packages, by branches: 95% at least
 	$(MAKE) test COVERAGE=1
@@ -61,6 +61,7 @@ pictures: $(READY) ## The README's pictures, from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
 soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; kill and damage the bot; every operation fails in every way; the gate's properties and the bot's schedules at length
+	$(BIN)/python -m pytest -q -m long
 	$(BIN)/python -m benchmarks.soak_kill
 	$(BIN)/python -m benchmarks.self_repair
 	$(BIN)/python -m benchmarks.slow_forks

@@ -160,7 +160,7 @@ def test_code_of_the_command_line_imports_no_extra_at_the_top():
     """What the service needs stays in its own files; SDKs and aiohttp in the process that makes calls."""
     calls = {f"adapters/providers/{name}.py" for name in ("anthropic", "openai", "sdk", "transport")}
     calls.add("adapters/loop.py")  # uvloop, where it is installed
-    calls.add("adapters/optimizer.py")  # gepa, of one command
+    calls |= {"adapters/optimizer.py", "adapters/notices.py"}  # gepa and apprise, imported when used
     found = {
         (str(path.relative_to(ROOT)), module)
         for path in sources()
@@ -179,8 +179,10 @@ def test_the_locks_have_what_is_declared():
     )
     declared = names(text for texts in (PROJECT["dependencies"], *EXTRAS.values()) for text in texts)
     assert declared - {"prompt-verdict"} <= locked | beside
-    assert declared - locked == {"prompt-verdict", "gepa"}  # the image runs no search
-    assert "--extra bot pyproject.toml" in (ROOT / "requirements/runtime.txt").read_text().splitlines()[1]
+    assert declared - locked == {"prompt-verdict"}
+    assert (
+        "--extra bot --extra improve pyproject.toml" in (ROOT / "requirements/runtime.txt").read_text().splitlines()[1]
+    )
     assert not re.search("https?://", "".join(path.read_text() for path in (ROOT / "requirements").glob("*.txt")))
 
 

@@ -186,7 +186,8 @@ class Pages:
         text = page(
             made.template, title=made.title, crumbs=made.crumbs, site=site, scripted=made.scripted, **made.values
         )
-        headers = HEADERS | ({} if made.refresh_s is None else {"refresh": str(made.refresh_s)})
+        to = f"; url={made.refresh_to}" if made.refresh_to else ""
+        headers = HEADERS | ({} if made.refresh_s is None else {"refresh": f"{made.refresh_s}{to}"})
         if made.scripted:
             headers |= {"content-security-policy": SCRIPTED}
         return Response(text, status, headers=headers, media_type="text/html")

@@ -103,6 +103,8 @@ class Page:
     crumbs: tuple[Crumb, ...] = ()
     refresh_s: int | None = None
     """Seconds after which a browser loads it again; ``None``: never."""
+    refresh_to: str = ""
+    """The address that it loads then, if not the same: to an address with a fragment, a browser would only scroll."""
     scripted: bool = False
     """Whether it has the playground's script."""
 

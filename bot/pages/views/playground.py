@@ -147,8 +147,9 @@ def playground(context: Context) -> Page | Redirect | None:
         "longest": LONGEST_SENTENCE,
         "address": f"{here}/playground",
     } | _values(context, bench)
-    follows = bool(values.pop("follows"))
-    return Page("playground", title, values, crumbs, refresh_s=FOLLOW_S if follows else None, scripted=True)
+    refresh_s = FOLLOW_S if values["follows"] else None
+    again = str(values.pop("again"))
+    return Page("playground", title, values, crumbs, refresh_s=refresh_s, refresh_to=again, scripted=True)
 
 
 def _as_typed(context: Context, bench: Bench) -> Bench:
@@ -231,11 +232,13 @@ def _values(context: Context, bench: Bench) -> dict[str, object]:
         "live": None,
         "runs": [],
         "follows": False,
+        "again": "",
     }
     if shown is None:
         return values
     now = shown[0].sequence
-    follows = shown[0].state.is_open and context.query.get("follow") == "1"
+    times = context.number("follow") or 0
+    follows = shown[0].state.is_open and times > 0
     # A stream has no third column, so it waits for the end.
     known = other in {run.sequence for run, _ in runs} and not shown[0].state.is_open
     return values | {
@@ -253,6 +256,7 @@ def _values(context: Context, bench: Bench) -> dict[str, object]:
         "events": bench.address(at, "/events", run=now),
         "follow": bench.address(at, run=now, follow=None if follows else 1) + "#run",
         "follows": follows,
+        "again": bench.address(at, run=now, follow=times + 1) + "#run" if follows else "",
     }
 
 

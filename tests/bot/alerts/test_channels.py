@@ -53,7 +53,7 @@ def test_addresses_come_from_the_operator_and_are_secret(tmp_path):
     settings = settings_for(tmp_path, PROMPTVERDICT_ALERT_URLS="json://host/s3cr3t-path  nonsense://x")
     assert "json://host/s3cr3t-path" in settings.secrets
     assert "s3cr3t" not in repr(settings)
-    with pytest.raises(UsageError, match="address 2 of 2 for alerts") as refused:
+    with pytest.raises(UsageError, match="URL 2 of 2 in PROMPTVERDICT_ALERT_URLS") as refused:
         _channels(settings)
     assert "nonsense" not in str(refused.value)
     assert _channels(settings_for(tmp_path)) is None

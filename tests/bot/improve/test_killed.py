@@ -60,7 +60,13 @@ def completions(url):
     return asyncio.run(counted())
 
 
-@pytest.mark.parametrize("roles", [("",), ("web", "worker")], ids=["one process", "web and worker"])
+@pytest.mark.parametrize(
+    "roles",
+    [
+        pytest.param(("",), id="one process", marks=pytest.mark.long),
+        pytest.param(("web", "worker"), id="web and worker"),
+    ],
+)
 def test_a_killed_search_is_resumed_and_pays_for_nothing_twice(roles, request, tmp_path):
     url = request.getfixturevalue("new_database")() if len(roles) > 1 else f"sqlite:///{tmp_path / 'bot.db'}"
     with FakeGitHub(tmp_path / "github") as github, model_server() as (fake, do):

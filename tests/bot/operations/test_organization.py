@@ -14,6 +14,7 @@ CONNECTIONS = 26
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_pull_request_costs_what_the_capacity_plan_says(tmp_path, new_database, monkeypatch):
     monkeypatch.setattr("benchmarks.organization.SETTLES_S", 3.0)
     monkeypatch.setattr("benchmarks.organization.REPOSITORIES", 4)

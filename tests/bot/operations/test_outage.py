@@ -133,6 +133,7 @@ def says(bot, pull, body, *, lost):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_after_an_hour_without_github_every_open_head_has_its_verdict_within_ten_minutes(bot):
     pushed, waits = opened(bot, "pushed", lost=False), opened(bot, "waits", lost=False)
     live(bot, MINUTE)

@@ -130,8 +130,9 @@ def test_a_trace_fills_in_the_form_and_stays_in_its_repository(web, staged, form
 
 def test_each_call_of_the_production_page_leads_to_the_form_where_content_is_kept(web, staged, form):
     page = form.replace("new-case", "production")
-    facts, _ = span("d" * 32, None)
-    staged.write_spans(11, [facts[0].model_copy(update={"lineage": web.name})])
+    message = ContentMessage(role="user", text="Where is my refund?")
+    (facts,), content = span("d" * 32, SpanContent(lineage=web.name, input=(message,)))
+    staged.write_spans(11, [facts.model_copy(update={"lineage": web.name})], content)
     link = f'href="{form}?trace={"d" * 32}"'
     ada = web.signed_in("ada")
     assert link not in ada.get(page).text

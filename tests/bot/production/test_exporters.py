@@ -56,15 +56,13 @@ def instrumented(town, name, monkeypatch, **environment):
 
 def ask(provider, url, text=TICKET):
     if provider == "openai":
-        client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
         messages = [{"role": "system", "content": "Sort."}, {"role": "user", "content": text}]
-        client.chat.completions.create(model="gpt-5-mini", messages=messages)
+        with openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client:
+            client.chat.completions.create(model="gpt-5-mini", messages=messages)
     else:
-        client = anthropic.Anthropic(api_key="k", base_url=url, max_retries=0)
-        client.messages.create(
-            model="claude-haiku-4-5", max_tokens=9, system="Sort.", messages=[{"role": "user", "content": text}]
-        )
-    client.close()
+        messages = [{"role": "user", "content": text}]
+        with anthropic.Anthropic(api_key="k", base_url=url, max_retries=0) as client:
+            client.messages.create(model="claude-haiku-4-5", max_tokens=9, system="Sort.", messages=messages)
 
 
 OPENAI_V2 = "opentelemetry.instrumentation.openai_v2:OpenAIInstrumentor"
