@@ -24,7 +24,7 @@ SHOWN_CASES = 40
 """Cases in the table. The run's own page has all."""
 MOST_ANSWERS = 5_000
 """Answers that are read for a page."""
-PATIENCE_S = 2.0
+PATIENCE_S = 1.0
 """Seconds without an answer after which the page says that it waits."""
 
 
