@@ -16,6 +16,7 @@ async def campaign(*arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_bot_that_is_killed_and_damaged_repairs_itself_or_says_what_to_do():
     kills, damage = await campaign("benchmarks.self_repair", "--kills", "1", "--damage", "1", "--seed", "3")
     assert (kills["kills"], damage["damage"]) == (1, 2)

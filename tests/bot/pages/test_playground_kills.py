@@ -51,7 +51,7 @@ class Browser:
         return self.client.post(address, data=data, headers={"origin": self.base, "sec-fetch-site": "same-origin"})
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgres"])
 def stand(request, tmp_path):
     """The pages' address, the bench, and how to start the processes."""
     port = free_port()
