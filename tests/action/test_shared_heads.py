@@ -16,6 +16,8 @@ from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
 from tests.action.stage import PROMPT
 
+pytestmark = pytest.mark.slow
+
 SHA = "a" * 40
 BETTER = {PROMPT: "Sort the ticket well.\n"}
 

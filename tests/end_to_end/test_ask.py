@@ -10,6 +10,8 @@ from adapters.call_process.client import Caller
 from tests.improve import lab
 from tests.improve.lab import CANARY, RULE
 
+pytestmark = pytest.mark.slow
+
 ASK = ("suggest", "triage", "--reflector", "editor", "--ask")
 
 

@@ -11,6 +11,8 @@ from schemas.production import ContentMessage
 from schemas.prompts import Dialect, Message, PromptFile, Role
 from tests.action.triage import PROMPT
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = "".join(line[6:] + "\n" for line in PROMPT.splitlines()[4:7])
 ASKED = "My parcel to bob@acme.io was lost: {{who}} pays?\nTicket: again"
 TRACE = "5b8efff798038103d269b633813fc60c"

@@ -9,6 +9,8 @@ from schemas.values import digest_of
 from tests.end_to_end.conftest import cases
 from tests.end_to_end.test_slices import replying
 
+pytestmark = pytest.mark.slow
+
 TESTS = "tests/triage.jsonl"
 NEW = "My card 4111 1111 1111 1111 was charged by ada@acme.io although I had cancelled the subscription."
 MASKED = "My card 4000000000000010 was charged by person1@example.com although I had cancelled the subscription."

@@ -15,6 +15,8 @@ from tests.end_to_end.test_interrupt import ROOT, START
 from tests.fakes.llm import FakeLlm
 from tests.improve import lab
 
+pytestmark = pytest.mark.slow
+
 COMMAND = ("suggest", "triage", "--reflector", "editor")
 
 

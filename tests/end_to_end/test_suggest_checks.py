@@ -13,6 +13,8 @@ from tests.end_to_end.test_slices import replying
 from tests.pipeline.test_measure import JUDGED, RUBRIC
 from tests.repositories import Repository
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -10,6 +10,8 @@ from schemas.verdicts import VerdictStatus
 from tests.pipeline.test_measure import JUDGED, LETTERS, graded, measured, prepared, store
 from tests.run.laboratory import completion
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["store"]
 
 JURY = {

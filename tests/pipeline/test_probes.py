@@ -19,6 +19,8 @@ from schemas.verdicts import ReasonCode
 from tests.pipeline.test_measure import LABELS, LETTERS, measured, prepared, store
 from tests.run.laboratory import completion
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["store"]
 
 LONGER = {"letter.txt": "Write a letter to {{name}}.\n"}

@@ -11,6 +11,8 @@ from tests.end_to_end.conftest import FILES
 from tests.pipeline.test_measure import EDITED, PATH, label_of, measured, prepared, store
 from tests.run.laboratory import completion
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["store"]
 
 TESTS = "tests/triage.jsonl"

@@ -14,6 +14,8 @@ from engine.drift.reading import Question
 from schemas.errors import HostUnavailable
 from tests.bot.alerts.production import QUIET, REPO, SHIFTED, START, at_day, fill
 
+pytestmark = pytest.mark.slow
+
 SHIFT, OVER = 40, 50
 """The days on which the decisions shift, and are as before again."""
 ENDS = (OVER + 9, OVER + 10, OVER + 11)

@@ -13,6 +13,8 @@ from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
 from tests.bot.pages.stage import SHOP
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("better", "worse"), [(0, 0), (3, 3), (0, 5), (1, 9), (40, 60), (600, 700), (0, 2_000)])
 def test_the_sign_test_is_scipys(better, worse):

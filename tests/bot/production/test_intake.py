@@ -28,6 +28,8 @@ from schemas.errors import StoreError
 from schemas.production import ContentMessage, SpanFacts
 from tests.bot.production.conftest import CONFIG, REPO
 
+pytestmark = pytest.mark.slow
+
 PROTOBUF = "application/x-protobuf"
 CANARY = "CANARY-4111-1111"
 ANSWER = json.dumps({"label": "billing", "why": CANARY})

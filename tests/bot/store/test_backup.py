@@ -15,6 +15,8 @@ from bot.store.records import Records
 from schemas.errors import StoreError
 from tests.bot.store.test_removal import NOW, OURS, SECOND, evaluate, everything
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operating.md"
 
 

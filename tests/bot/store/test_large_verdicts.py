@@ -14,6 +14,8 @@ from schemas.errors import StoreError
 from tests.bot.pages.stage import NOW, SHOP, keep
 from tests.render.scorecards import blocked
 
+pytestmark = pytest.mark.slow
+
 CASES = {one.lineage: len(one.cases) for one in blocked().lineages}
 PORTION = 7
 

@@ -10,6 +10,8 @@ from bot.store.values import RepositoryRef
 from schemas.errors import StoreError
 from schemas.production import ContentMessage, SpanContent, SpanFacts
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 REPO = RepositoryRef(installation_id=7, repository_id=70, full_name="acme/shop")
 DAY = NOW.date()
