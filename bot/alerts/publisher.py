@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CLOCKS = timedelta(minutes=10)
 """Largest difference between our clock and GitHub's."""
-SOMEBODY = "a person"
+UNKNOWN_PERSON = "a person"
 
 log = logger("alerts")
 
@@ -121,7 +121,7 @@ def _bring_up_to_date(host: AppHost, number: int, episode: Episode, note: AlertN
     there = host.issue(number)
     if not there.is_open and (episode.ended_on is None or there.closed_by != host.login):
         # A person has read it. Neither the alert nor its end opens the issue again.
-        return there.closed_by or SOMEBODY
+        return there.closed_by or UNKNOWN_PERSON
     if episode.ended_on is not None:
         host.comment(number, ending_text(note), ending_marker(note.id))
     elif episode.told_on > episode.opened_on:

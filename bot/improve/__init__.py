@@ -1,1 +1,1 @@
-"""Suggested edits: who may ask for one, the run that makes it, and how it reaches people."""
+"""Suggested edits: who can ask for one, the run that makes it, and how people get it."""

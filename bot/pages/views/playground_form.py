@@ -98,7 +98,7 @@ def mark_of(opened: Opened, index: int) -> str:
 
 
 def str_of(text: str) -> str:
-    """Returns a text as its field sends it back if nobody edits it."""
+    """Returns a text as its field sends it back without an edit."""
     from html import unescape
 
     return unescape(str(typed(text)))

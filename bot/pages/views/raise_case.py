@@ -147,7 +147,7 @@ def _patched(context: Context, place: Place, edit: Edit) -> dict[str, object]:
 
 
 def change_of(path: str, data: bytes | None, edit: Edit) -> dict[str, object]:
-    """Returns the patch of a test set, or why there is none. ``data`` is ``None`` where nobody can read the file."""
+    """Returns the patch of a test set, or why there is none. ``data`` is ``None`` if the file can't be read."""
     if data is None:
         return {}
     made = edit(path, data)

@@ -1,4 +1,4 @@
-"""What models cost, what a run may spend, and who may still spend it: for the forms that start runs."""
+"""For the forms that start runs: model prices, the cost of a run, and what its person can still spend."""
 
 from __future__ import annotations
 

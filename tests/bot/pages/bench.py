@@ -63,7 +63,7 @@ def shop(**more):
 
 
 class Bench:
-    """One repository with one prompt, and who may do what: ``max`` and ``ada`` write, ``rob`` reads."""
+    """One repository with one prompt and its people: ``max`` and ``ada`` have write access, ``rob`` reads."""
 
     def __init__(self, github, folder, files=None, *, public=PUBLIC, url=None, lineage="triage", **settings):
         self.whole = Whole(github, folder, url=url, **settings)
