@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
+# A company's proxy may have a certificate that only the system knows. pip reads the system's certificates, uv has to be told.
+export UV_SYSTEM_CERTS ?= 1
 
-help: ## This list
+help: ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
 
 setup: $(READY) ## Create the environment (hash-locked)
@@ -21,15 +23,15 @@ $(NODE_READY): package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-demo: $(READY) ## Seven example pull requests get their verdict; no API key
+demo: $(READY) ## Give seven example pull requests their verdicts; no API key
 	rm -rf demo-output
 	$(BIN)/python -m action demo --output demo-output
 
-bot-demo: $(READY) ## The bot at work on a GitHub of our own: a pull request, its check, commands; no key, no network
+bot-demo: $(READY) ## Show the bot at work on a fake GitHub: a pull request, its check, commands, pages; no API key
 	$(BIN)/python -m demo.bot_demo
 
 LLM_READY := .demo-llm/.ready
-demo-llm: $(READY) $(LLM_READY) ## A small real model on this machine answers three pull requests; no key (downloads 130 MB)
+demo-llm: $(READY) $(LLM_READY) ## Measure three pull requests with a small real model on this machine; no API key (downloads 130 MB)
 	rm -rf demo-output-llm
 	$(BIN)/python -m demo.local_model --output demo-output-llm
 $(LLM_READY): requirements/demo-llm.txt
@@ -42,25 +44,25 @@ check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) ## All tests that are fast
+test: $(READY) ## Run the fast tests
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
 
-test-slow: $(READY) ## The other tests: whole processes that are killed, storms of webhooks, pages in a browser
+test-slow: $(READY) ## Run the slow tests: killed processes, storms of webhooks, pages in a browser
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not long"
 
-coverage: ## All tests that are fast, and what they reach of the pure packages, by branches: 95% at least
+coverage: ## Run the fast tests and report branch coverage of the pure packages (at least 95%)
 	$(MAKE) test COVERAGE=1
 
-container-test: $(READY) ## Build the image and run it as a runner does (where a container engine can be had)
+container-test: $(READY) ## Build the image and run it as a runner does (needs a container engine)
 	PROMPT_VERDICT_CONTAINER=1 $(BIN)/python -m pytest -p no:cacheprovider tests/container
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-pictures: $(READY) ## The README's pictures, from a run of the demo
+pictures: $(READY) ## Make the README's pictures from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
-soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; kill and damage the bot; every operation fails in every way; the gate's properties and the bot's schedules at length
+soak: $(READY) ## Run the long campaigns: kills, faults, fuzzing, schedules (hours)
 	$(BIN)/python -m pytest -q -m long
 	$(BIN)/python -m benchmarks.soak_kill
 	$(BIN)/python -m benchmarks.self_repair
@@ -79,7 +81,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/runs/test_schedules.py
 
-bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, what a pull request costs it, and how soon it shows its pages; the hub's client
+bench: $(READY) ## Measure speed, also beside other tools (installs them into .bench/ once, 2 GB)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
 	$(BIN)/python -m benchmarks.scale
@@ -88,13 +90,13 @@ bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.client
 
-bench-formats: $(READY) ## Whether prompts in other libraries' formats are read as those libraries read them (installs them into .bench/)
+bench-formats: $(READY) ## Compare how we read other libraries' prompt formats with those libraries (installs them into .bench/)
 	$(BIN)/python -m benchmarks.formats_reference
 
-bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simulated pull requests (up to an hour)
+bench-gate: $(READY) ## Simulate pull requests: how often the gate blocks, approves and can't tell (up to an hour)
 	$(BIN)/python -m benchmarks.gate
 
-mutate: $(READY) ## Change the code of the verdict in small ways: do the tests notice?
+mutate: $(READY) ## Mutation testing of the code that decides
 	CI=true GATE_EXAMPLES=5 $(BIN)/python -m mutmut run --max-children 2 # CI: the same examples for every mutant
 
 lock: $(READY) ## Resolve the requirements again

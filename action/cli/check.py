@@ -165,6 +165,7 @@ async def _measured(
 ) -> tuple[Scorecard, list[KeptRecord]]:
     from asyncio import CancelledError
 
+    from action.cli.what_runs import what_runs
     from adapters.clock import SystemClock
     from adapters.store import open_store
     from engine.pipeline import measure, over_budget
@@ -180,8 +181,8 @@ async def _measured(
     store = open_store(options.store or default_store(os.environ))
     try:
         with ProgressReport() as report:
-            if any(one.calls for _, plan in prepared.measured for one in plan.estimates.values()):
-                report.line(_what_runs(prepared))
+            if line := await what_runs(prepared, store, clock.utc()):
+                report.line(line)
             for short in over_budget(prepared, options.budget_usd):
                 report.line(f"warning: {short}")
             try:
@@ -206,16 +207,6 @@ async def _measured(
         await access.aclose()
         await store.aclose()
     return card, records
-
-
-def _what_runs(prepared: Prepared) -> str:
-    from engine.render.figures import usd
-
-    plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
-    names = ", ".join(dict.fromkeys(plan.lineage for plan in plans))
-    calls = sum(one.calls for plan in plans for one in plan.estimates.values())
-    expected = sum((one.cost_usd for plan in plans for one in plan.estimates.values()), Decimal(0))
-    return f"measuring {names}: at most {calls} first calls, about {usd(expected)}"
 
 
 def _agreed(prepared: Prepared) -> bool:

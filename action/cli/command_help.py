@@ -6,9 +6,15 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+FIRST = ("init", "score", "plan", "check")
+
 
 class FullHelp(TyperGroup):
     """A group whose list of commands is wrapped and not cut."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the commands as declared, but those first that a newcomer needs first."""
+        return sorted(super().list_commands(ctx), key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Writes each visible command and the first paragraph of its help."""

@@ -215,6 +215,7 @@ def _print(document: Mapping[str, JsonValue]) -> None:
 
 def _managed(options: HubOptions) -> Hub:
     """Returns the hub for a person. Raises UsageError without a GitHub token."""
+    _require_url(options)  # first: without a hub, a token is of no use
     token = os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
     if not token:
         raise UsageError("no GitHub token", where="GITHUB_TOKEN", hint="export GITHUB_TOKEN=$(gh auth token)")
@@ -224,9 +225,14 @@ def _managed(options: HubOptions) -> Hub:
 def _hub(options: HubOptions, token: str) -> Hub:
     from adapters.hub import Hub
 
+    return Hub(_require_url(options), _repository(options, Path()), token)
+
+
+def _require_url(options: HubOptions) -> str:
+    """Returns the hub's address. Raises UsageError without one."""
     if not options.url:
         raise UsageError("no hub is named", where="PROMPTVERDICT_HUB", hint="give --hub https://…, the bot's address")
-    return Hub(options.url, _repository(options, Path()), token)
+    return options.url
 
 
 def _repository(options: HubOptions, folder: Path) -> str:

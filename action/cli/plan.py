@@ -15,6 +15,7 @@ from engine.commands.plan_report import ExperimentReport, PlanReport, plan_repor
 from engine.pipeline import World, prepare
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
+from engine.render.result_text import with_model
 from engine.render.signs import verdict_words
 from schemas.verdicts import Reason, VerdictStatus
 
@@ -52,11 +53,9 @@ def _lines(report: PlanReport) -> Iterator[str]:
             f"in all about {usd(report.cost_usd)} for one run of every case, at most {usd(report.worst_usd)}; "
             f"the hard cap is {usd(report.budget_usd)}{short}; {others} unaffected"
         )
-        yield (
-            "assumed: a token is four bytes, and an answer takes a quarter of its limit, but at most 1,024 tokens; "
-            "after a run, the estimate uses the lengths of real answers"
-        )
-        yield "the run stops once the verdict is certain, and repeats cases to distinguish chance from change"
+        if any(arm.calls for experiment in report.experiments for arm in experiment.arms):
+            yield "assumed: a token is four bytes, and an answer takes a quarter of its limit, but at most 1,024 tokens"
+            yield "stored answers cost nothing; check repeats cases, and stops once the verdict is certain"
     for warning in report.warnings:
         yield f"warning: {warning}"
 
@@ -66,7 +65,7 @@ def _outcome(reason: Reason) -> str:
 
 
 def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
-    yield f"{experiment.lineage} · {experiment.model}"
+    yield with_model(experiment.lineage, experiment.model)
     if experiment.reading:
         yield f"  {experiment.reading}"
     for change in experiment.changes:
@@ -75,7 +74,7 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
         yield f"  {_outcome(reason)}: {reason.sentence}"
     if experiment.arms:
         slices = ", ".join(f"{name} {count}" for name, count in experiment.slices.items()) or "none"
-        same = f", {experiment.identical} with the same request in both arms" if experiment.identical else ""
+        same = f", {experiment.identical} with the same request in both versions" if experiment.identical else ""
         yield f"  {plural(experiment.cases, 'case')}{same} (slices: {slices})"
     if experiment.files:
         yield f"  {files_read(experiment.files)}"

@@ -75,10 +75,11 @@ def _document(card: LineageCard) -> dict[str, JsonValue]:
 
 def _lines(card: LineageCard) -> Iterator[str]:
     from engine.render.figures import plural, points, usd
+    from engine.render.result_text import with_model
 
     overall = card.overall
     if overall is None or overall.candidate is None:
-        yield f"{card.lineage} · {card.model}: not scored"
+        yield f"{with_model(card.lineage, card.model)}: not scored"
         yield from (f"  {reason.sentence}" for reason in card.reasons)
         return
     cost = card.cost.candidate_per_1000 if card.cost else None

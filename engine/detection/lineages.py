@@ -206,7 +206,8 @@ def _endings(
 
 def _diff(versions: Versions, sides: Sides) -> PromptDiff | None:
     old, new = versions.old, versions.fresh
-    if old is None and new is None:
+    # A prompt that can't be read is not deleted, as a diff would show it.
+    if isinstance(versions.candidate, Finding) or (old is None and new is None):
         return None
     file, lines = lines_changed(versions, sides)
     return diff_prompts(old, new).model_copy(update={"file": file, "file_lines": lines})

@@ -101,7 +101,7 @@ def _admitted(
     # A base without a list of models relies on the providers' own addresses, so any of their models is allowed.
     if not base.config.models and _own_origin(asked):
         return asked, None
-    return None, _not_in_base(name)
+    return None, _not_in_base(name, base)
 
 
 def _paired(
@@ -169,8 +169,10 @@ def _unknown(name: str) -> Finding:
     )
 
 
-def _not_in_base(name: str) -> Finding:
+def _not_in_base(name: str, base: CommitSide) -> Finding:
+    defined = name in base.config.models
+    how = "is defined differently in" if defined else "is not in"
     return Finding(
-        what=f"the model {name!r} is not in the base configuration, so it was not measured",
-        hint="add the model in a separate pull request; the swap is measured after that",
+        what=f"the model {name!r} {how} the base configuration, so it was not measured",
+        hint=f"{'change' if defined else 'add'} the model in a separate pull request; the swap is measured after that",
     )

@@ -277,7 +277,7 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
     if versions.turned:
         yield approval(ReasonCode.MOVED_OUT, f"{name}: {path} was a file; now {versions.turned.what}.")
     elif isinstance(versions.candidate, Finding):
-        yield failure(ReasonCode.UNREADABLE, f"{name}: {versions.candidate}.")
+        yield failure(ReasonCode.UNREADABLE, f"{name}: the candidate prompt can't be read: {versions.candidate}.")
     elif isinstance(versions.baseline, Finding):
         yield approval(ReasonCode.UNREADABLE, f"{name}: the baseline can't be read: {versions.baseline}.")
     if _judges_differently(versions):

@@ -25,5 +25,6 @@ def undefined_tools(arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]) -> s
     for case in cases:
         if unknown := sorted(tools_named_by(case) - defined):
             hint = did_you_mean(unknown[0], defined) if defined else "name the file that defines it: tools: tools.json"
-            return f"The case {shown(case.id)} names the tool {shown(unknown[0])}, which is not defined ({hint})."
+            case_at = f"{case.where}: case" if case.where else "The case"
+            return f"{case_at} {shown(case.id)} names the tool {shown(unknown[0])}, which is not defined ({hint})."
     return None

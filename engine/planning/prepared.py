@@ -90,6 +90,10 @@ def _entries(
         return [PlannedLineage(change=change, model=name, plan=None, reasons=reasons) for name in names]
 
     if change.unreadable is not None:
+        if any(
+            reason.code is ReasonCode.UNREADABLE and reason.status is VerdictStatus.ERROR for reason in change.reasons
+        ):
+            return without_plan()  # the change's reasons already say why it can't be read
         sentence = f"The candidate prompt can't be read: {change.unreadable}."
         return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
     if change.candidate is None or not change.models or change.tests is None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.render.encode import excerpt, visible
 from engine.render.explanation import explanation, guilty_units
+from engine.render.result_text import with_model
 from engine.render.signs import VERDICT_WORDS
 from schemas.host import Annotation
 from schemas.scorecard import LineageCard, Scorecard
@@ -34,7 +35,7 @@ def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annota
         path=path,
         start_line=start,
         end_line=end,
-        title=visible(excerpt(f"{card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}", 200).text),
+        title=visible(excerpt(f"{with_model(card.lineage, card.model)}: {VERDICT_WORDS[card.status]}", 200).text),
         message=visible(excerpt("\n".join(said), 2_000).text, lines=True),
     )
 

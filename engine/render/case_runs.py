@@ -16,7 +16,7 @@ CASE_RESULTS = {
     CaseOutcome.REGRESSED: "got worse",
     CaseOutcome.FLAKY: "changed, but not reliably",
     CaseOutcome.NO_CHANGE: "no change",
-    CaseOutcome.MISSING: "could not be measured in both arms",
+    CaseOutcome.MISSING: "could not be measured in both versions",
     CaseOutcome.NOT_RUN: "did not have to run",
 }
 

@@ -11,7 +11,7 @@ from engine.render.encode import prose
 from engine.render.limits import COMMENT, LADDER, Detail, Limits
 from engine.render.lineage_section import lineage_parts
 from engine.render.links import NO_LINKS, Files, Links, link
-from engine.render.result_text import change_text
+from engine.render.result_text import change_text, with_model
 from engine.render.sections import (
     OVERVIEW_HEAD,
     fold,
@@ -117,7 +117,7 @@ def detail_parts(scorecard: Scorecard, detail: Detail, links: Links) -> Iterator
     # One case of each further lineage is unfolded, so that every section is seen without much scrolling.
     brief = replace(detail, open=min(detail.open, 1))
     for number, card in enumerate(loud[: min(OPEN_SECTIONS, detail.sections)]):
-        yield f"### {VERDICT_SIGNS[card.status]} {prose(card.lineage, 80)} · {model_name(card)}"
+        yield f"### {VERDICT_SIGNS[card.status]} {with_model(prose(card.lineage, 80), model_name(card))}"
         yield from lineage_parts(card, brief if number else detail, files, scorecard.summary)
     for card in loud[OPEN_SECTIONS : detail.sections]:
         yield from _folded(card, brief, files)
@@ -129,7 +129,7 @@ def detail_parts(scorecard: Scorecard, detail: Detail, links: Links) -> Iterator
 
 
 def _folded(card: LineageCard, detail: Detail, files: Files) -> Iterator[str]:
-    name = f"{prose(card.lineage, 80)} · {model_name(card)}"
+    name = f"{with_model(prose(card.lineage, 80), model_name(card))}"
     title = f"{VERDICT_SIGNS[card.status]} <b>{name}</b>: {VERDICT_WORDS[card.status]}"
     return folded(title, lineage_parts(card, detail, files))
 
@@ -181,7 +181,7 @@ def saved_text(spending: Spending) -> str:
     certain``."""
     causes = (
         (spending.stored, "from the store"),
-        (spending.identical, "identical in both arms"),
+        (spending.identical, "identical in both versions"),
         (spending.not_needed, "not needed: the verdict was certain"),
     )
     return ", ".join(f"{number:,} {what}" for number, what in causes if number)

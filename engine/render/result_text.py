@@ -105,7 +105,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
         certain = card.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED)
         said.append(f"{number} not run: the verdict was already certain." if certain else f"{number} did not run.")
     if groups.missing:
-        said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both arms.")
+        said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both versions.")
     for name, (before, after) in sorted(card.finishes.items()):
         if before or after:
             said.append(f"{name.capitalize()} answers: {before:,} → {after:,}.")
@@ -276,6 +276,11 @@ def diff_title(diff: PromptDiff) -> str:
     if diff.tokens_before is None or diff.tokens_after is None:
         return lines
     return f"{lines}, {figures.tokens(diff.tokens_after - diff.tokens_before)} tokens"
+
+
+def with_model(lineage: str, model: str) -> str:
+    """Returns ``triage · haiku``, or the lineage alone where no model is known: its prompt can't be read."""
+    return f"{lineage} · {model}" if model else lineage
 
 
 def swapped(card: LineageCard) -> str:

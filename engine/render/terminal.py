@@ -22,6 +22,7 @@ from engine.render.result_text import (
     trend_sentence,
     unsure_title,
     unusual_answers,
+    with_model,
 )
 from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
 from engine.render.what_now import merge_answer, what_now, without_fix
@@ -171,7 +172,7 @@ def _hanging(sign: str, text: Text) -> RenderableType:
 def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
     quiet = card.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
     yield ""
-    name = f"{VERDICT_SIGNS[card.status]} {card.lineage} · {swapped(card)}: {VERDICT_WORDS[card.status]}"
+    name = f"{VERDICT_SIGNS[card.status]} {with_model(card.lineage, swapped(card))}: {VERDICT_WORDS[card.status]}"
     yield _text(name, f"bold {_STYLES[VERDICT_TONES[card.status]]}")
     yield from _why(card)
     groups = case_groups(card)

@@ -38,4 +38,4 @@ def test_a_check_of_a_thousand_cases_says_what_it_compares_and_what_it_may_cost_
         program.kill()
     assert first.startswith(b"comparing HEAD (")
     assert b"with base (" in first
-    assert second == b"measuring triage: at most 2000 first calls, about $0.14\n"
+    assert second == b"measuring triage: up to 2,000 calls for one run of every case, about $0.14\n"

@@ -162,7 +162,7 @@ def test_a_label_that_is_not_in_the_set_is_an_error_at_its_line_and_nothing_is_p
 def test_a_candidate_that_is_no_prompt_is_an_error(project):
     ran = proposed(project, {PATH: "messages: [\n"})
     assert (ran.code, ran.card["status"]) == (3, "error")
-    assert "The candidate prompt can't be read" in ran.card["lineages"][0]["headline"]
+    assert "the candidate prompt can't be read" in ran.card["lineages"][0]["headline"]
 
 
 def test_extraction_and_checks_are_measured_too(project):

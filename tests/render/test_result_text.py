@@ -135,7 +135,7 @@ def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
     early = lineage(cases=cases)
     assert unusual_answers(early, case_groups(early)) == [
         "3 cases not run: the verdict was already certain.",
-        "2 cases could not be measured in both arms.",
+        "2 cases could not be measured in both versions.",
     ]
     stopped = lineage(status=VerdictStatus.ERROR, cases=cases[:3])
     assert unusual_answers(stopped, case_groups(stopped)) == ["3 cases did not run."]

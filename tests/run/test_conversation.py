@@ -238,4 +238,6 @@ def test_a_tool_that_neither_version_defines_is_named():
     assert undefined_tools(arms(look, {"name": "refund"}), [CASE]) == (
         "The case refund names the tool refund_order, which is not defined (did you mean refund?)."
     )
+    placed = CASE.model_copy(update={"path": "agent.jsonl", "line": 7})
+    assert undefined_tools(arms(look), [placed]).startswith("agent.jsonl:7: case refund names the tool refund_order")
     assert "name the file that defines it: tools: tools.json" in undefined_tools(arms(), [CASE])

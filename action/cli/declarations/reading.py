@@ -21,7 +21,7 @@ def plan(
     worktree: Worktree = False,
     output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
-    """Show what check would run and why, with calls, tokens and USD by arm. Spends nothing."""
+    """Show what check would run and why, with calls, tokens and USD by version. Spends nothing."""
     from action.cli.local import ComparisonOptions
     from action.cli.plan import plan as run
 

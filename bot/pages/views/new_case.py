@@ -64,7 +64,7 @@ def new_case(context: Context) -> Page | None:
         "keep": form.get("keep") == "1",
         "fields": fields,
         "why": COMMAND,
-        "command": f"promptverdict tests add {shlex.quote(page.name)} --input FILE --expected TEXT",
+        "command": None if tests else f"promptverdict tests add {shlex.quote(page.name)} --input FILE --expected TEXT",
         "masked": masker.found,
         "messages": shown,
     }

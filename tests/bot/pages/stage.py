@@ -223,7 +223,7 @@ def tagged(records, now=NOW):
             records.end_promotion(made.id, state, outcome, now)
 
 
-def suggested(records, repo, card, lineage, *, word="Be stricter about refunds", now=NOW):
+def suggested(records, repo, card, lineage, *, word="Be stricter about refunds", by="mia", now=NOW):
     """A search that found an edit, and then a round of a conversation that is over."""
     pattern = Pattern(
         sentence=f"12 of the 13 failing cases mention “{word}”.", broken=12, of=13, others=0, of_others=9, p=0
@@ -247,7 +247,7 @@ def suggested(records, repo, card, lineage, *, word="Be stricter about refunds",
             repo,
             Suggestion(
                 installation_id=repo.installation_id, repository_id=repo.repository_id, lineage=lineage, sha="a" * 40,
-                branch="main", asked=asked, budget_usd=Decimal(2), by=word, role="write", asked_at=now,
+                branch="main", asked=asked, budget_usd=Decimal(2), by=by, role="write", asked_at=now,
                 request=f"{repo.repository_id} {bool(asked)}",
             ),
         )  # fmt: skip
