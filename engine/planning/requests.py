@@ -12,12 +12,14 @@ class Requests(Sequence[Request]):
     """One request for each case. They differ in their messages only, so these and the digests are all that is kept."""
 
     def __init__(self, like: Request, messages: Sequence[tuple[Message, ...]]) -> None:
-        self._like, self._messages = like, messages
+        self._like = like
+        # Role and content in turn: as objects, short messages take three times as much memory.
+        self._texts = [tuple(part for one in each for part in (one.role, one.content)) for each in messages]
         self.digests = [like.sending(each).digest for each in messages]
         """By case."""
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._texts)
 
     @overload
     def __getitem__(self, at: int) -> Request: ...
@@ -26,7 +28,17 @@ class Requests(Sequence[Request]):
     def __getitem__(self, at: int | slice) -> Request | list[Request]:
         if isinstance(at, slice):
             return [self[one] for one in range(*at.indices(len(self)))]
-        return self._like.sending(self._messages[at], self.digests[at])
+        texts = self._texts[at]
+        messages = tuple(Message(role=role, content=text) for role, text in zip(texts[::2], texts[1::2], strict=True))
+        return self._like.sending(messages, self.digests[at])
+
+
+def digest_at(requests: Sequence[Request | None], case: int) -> str | None:
+    """Returns the digest of a case's request, without making the request if the digest is known."""
+    if isinstance(requests, Requests):
+        return requests.digests[case]
+    request = requests[case]
+    return None if request is None else request.digest
 
 
 def digests_of(requests: Sequence[Request | None]) -> Sequence[str | None]:
