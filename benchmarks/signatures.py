@@ -84,7 +84,7 @@ async def attack(count: int, seed: int = 6) -> Counter[tuple[str, int]]:
         good = signature(body, SECRETS[number % 2])
         sent, given = FORGERIES[kind](rng, body, good)
         if (sent, given) == (body, good):
-            continue  # two equal neighbours were swapped
+            continue  # two equal neighbors were swapped
         seen[kind, await ask(app, sent, given, number)] += 1
     if ledger.stored:
         raise AssertionError(f"{len(ledger.stored)} forgeries were stored")

@@ -20,7 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "slices.md"
 SETS = ("support", "resume", "outreach")
 SPLITS = 40
 NEIGHBORS = (
-    "Each labelled case that the rules leave open, by its nearest other cases. None is suggested: similar texts aren't "
+    "Each labeled case that the rules leave open, by its nearest other cases. None is suggested: similar texts aren't "
     "in similar slices here, so the vote is no better than the most frequent slice."
 )
 CONDITIONS = (
@@ -38,7 +38,7 @@ def suggested(tests: TestSet, hidden: set[str]) -> tuple[Suggestion, ...]:
     """Returns the suggestions for the cases whose slices are hidden."""
     cases = tuple(case.model_copy(update={"slices": ()}) if case.id in hidden else case for case in tests.cases)
     free = free_sources(tests.model_copy(update={"cases": cases}))
-    return suggestions(free.unlabelled, (free.rules, free.neighbors))
+    return suggestions(free.unlabeled, (free.rules, free.neighbors))
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def main() -> None:
         "",
         "## Confidence",
         "",
-        "After half of the labels are removed: what the labelled half says, and what is true of the hidden half.",
+        "After half of the labels are removed: what the labeled half says, and what is true of the hidden half.",
         "",
         "| source | slice | stated | true | splits | true share inside the stated interval |",
         "|---|---|---|---|---|---|",

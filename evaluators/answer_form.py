@@ -86,11 +86,11 @@ class FormReader:
         if body.startswith(("{", "[")):
             return "broken JSON", None
         if self._labels and plain:
-            return self._labelled(body, plain, traits), None
+            return self._labeled(body, plain, traits), None
         few = plain and len(plain.split()) <= FEW_WORDS and "\n" not in body
         return ("a few words" if few else "a text"), None
 
-    def _labelled(self, body: str, plain: str, traits: set[str]) -> str:
+    def _labeled(self, body: str, plain: str, traits: set[str]) -> str:
         """Returns how a short text that is not a bare label contains one."""
         members = [part for part in _SEPARATORS.split(body) if part.strip()]
         if len(members) > 1 and all(one_line(part).strip(_EDGES) in self._folded for part in members):

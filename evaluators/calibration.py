@@ -15,7 +15,7 @@ from evaluators.pairwise import LOSS, TIE, WIN, PairwiseJudge
 from schemas.calibration import Calibration
 from schemas.outcomes import EvaluatorFailure, Score, Scores
 from schemas.ports import Ask
-from schemas.rubrics import LabelledAnswer
+from schemas.rubrics import LabeledAnswer
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
@@ -23,13 +23,13 @@ Given = dict[str, list[tuple[float, float, str]]]
 """By dimension: the judge's grade, the person's, and the id of the answer or of the pair."""
 
 
-def labelled_case(answer: LabelledAnswer) -> TestCase:
+def labeled_case(answer: LabeledAnswer) -> TestCase:
     """Returns the case that a judge sees with a sample answer."""
     return TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
 
 
 async def calibrate(
-    judge: RubricJudge, answers: Sequence[LabelledAnswer], ask: Ask, on_graded: Callable[[], None] | None = None
+    judge: RubricJudge, answers: Sequence[LabeledAnswer], ask: Ask, on_graded: Callable[[], None] | None = None
 ) -> Calibration:
     """Lets ``judge`` grade the sample answers as in a run, and compares with the people's grades.
 
@@ -37,8 +37,8 @@ async def calibrate(
     ``on_graded`` is called after each answer.
     """
 
-    async def graded(answer: LabelledAnswer) -> Scores:
-        scores = await judge.score(labelled_case(answer), answer.output, ask)
+    async def graded(answer: LabeledAnswer) -> Scores:
+        scores = await judge.score(labeled_case(answer), answer.output, ask)
         if on_graded is not None:
             on_graded()
         return scores
@@ -56,7 +56,7 @@ async def calibrate(
 
 async def calibrate_pairs(
     judge: PairwiseJudge,
-    pairs: Sequence[tuple[LabelledAnswer, LabelledAnswer]],
+    pairs: Sequence[tuple[LabeledAnswer, LabeledAnswer]],
     ask: Ask,
     on_graded: Callable[[], None] | None = None,
 ) -> Calibration:
@@ -65,8 +65,8 @@ async def calibrate_pairs(
     Everything else is as in ``calibrate``.
     """
 
-    async def compared(one: LabelledAnswer, other: LabelledAnswer) -> Scores:
-        scores = await judge.compare(labelled_case(one), one.output, other.output, ask)
+    async def compared(one: LabeledAnswer, other: LabeledAnswer) -> Scores:
+        scores = await judge.compare(labeled_case(one), one.output, other.output, ask)
         if on_graded is not None:
             on_graded()
         return scores
@@ -83,13 +83,13 @@ async def calibrate_pairs(
     return _calibration(judge, given, scores, compared=True)
 
 
-def pairs_of(answers: Sequence[LabelledAnswer]) -> list[tuple[LabelledAnswer, LabelledAnswer]]:
+def pairs_of(answers: Sequence[LabeledAnswer]) -> list[tuple[LabeledAnswer, LabeledAnswer]]:
     """Returns pairs of different answers to the same task, each answer in at most one pair.
 
     Pairs that share an answer would depend on each other. The order follows from the answers' content, so it tells
     nothing about their grades or versions.
     """
-    by_task: dict[str, list[LabelledAnswer]] = {}
+    by_task: dict[str, list[LabeledAnswer]] = {}
     for answer in sorted(answers, key=lambda one: digest_of([one.id, one.output])):
         by_task.setdefault(digest_of([answer.inputs, answer.expected]), []).append(answer)
     found = []

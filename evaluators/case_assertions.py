@@ -27,16 +27,16 @@ def named_value(assertions: Sequence[Assertion]) -> Assertion | None:
 class CaseAssertions:
     """The metric ``overall``, or the check ``assert``: 1 if the output passes its case's assertions, else 0.
 
-    ``labelled`` says that the use case reads the answer itself. Then the assertion that names the expected value isn't
+    ``labeled`` says that the use case reads the answer itself. Then the assertion that names the expected value isn't
     evaluated a second time. As a check, a case without assertions passes.
     """
 
     asks: ClassVar = False
     ignores_case: ClassVar = False
 
-    def __init__(self, *, overall: bool, labelled: bool) -> None:
+    def __init__(self, *, overall: bool, labeled: bool) -> None:
         self._overall = overall
-        self._labelled = labelled
+        self._labeled = labeled
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -46,11 +46,11 @@ class CaseAssertions:
     @property
     def version(self) -> str:
         """The version of the algorithm. The assertions belong to the cases."""
-        return f"assertions-1-{'labelled' if self._labelled else 'all'}"
+        return f"assertions-1-{'labelled' if self._labeled else 'all'}"
 
     def of(self, case: TestCase) -> tuple[Assertion, ...]:
         """Returns the assertions that are evaluated for a case."""
-        taken = named_value(case.assertions) if self._labelled else None
+        taken = named_value(case.assertions) if self._labeled else None
         if taken is None or taken.value != case.expected:
             return case.assertions
         return tuple(one for one in case.assertions if one is not taken)

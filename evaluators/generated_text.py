@@ -26,7 +26,7 @@ def part(sources: EvaluatorSources) -> MetricGroup:
     if sources.lineage.checks:
         return Checks(sources.lineage.checks, overall=True)
     if any(case.assertions for case in (*sources.cases, *sources.added)):
-        return CaseAssertions(overall=True, labelled=False)
+        return CaseAssertions(overall=True, labeled=False)
     if any(case.must for case in (*sources.cases, *sources.added)):
         return CaseChecks(overall=True)
     raise ConfigError(

@@ -84,8 +84,8 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     if sources.lineage.checks and not isinstance(overall, Checks):
         yield Checks(sources.lineage.checks, overall=False)
     if not isinstance(overall, CaseAssertions):
-        labelled = sources.lineage.use_case != UseCase.GENERATION
-        asserted = CaseAssertions(overall=False, labelled=labelled)
+        labeled = sources.lineage.use_case != UseCase.GENERATION
+        asserted = CaseAssertions(overall=False, labeled=labeled)
         if any(asserted.of(case) for case in (*sources.cases, *sources.added)):
             yield asserted
     if not isinstance(overall, CaseChecks) and any(case.must for case in (*sources.cases, *sources.added)):

@@ -38,7 +38,7 @@ class SampleAnswer(Value):
     output: str = Field(min_length=1)
 
 
-class LabelledAnswer(SampleAnswer):
+class LabeledAnswer(SampleAnswer):
     """A sample answer with a person's grades, which calibrates a judge."""
 
     grades: dict[Name, Grade] = Field(min_length=1)

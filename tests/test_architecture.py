@@ -168,13 +168,13 @@ def bot_imports(path: Path):
             yield from (alias.name for alias in node.names if alias.name.startswith("bot."))
 
 
-def test_the_rooms_of_the_bot_use_only_their_neighbours():
+def test_the_rooms_of_the_bot_use_only_their_neighbors():
     found = {
         (str(path.relative_to(ROOT)), module)
-        for room, neighbours in BOT_ROOMS.items()
+        for room, neighbors in BOT_ROOMS.items()
         for path in (ROOT / "bot" / room).rglob("*.py")
         for module in bot_imports(path)
-        if module.split(".")[1] not in neighbours | {room}
+        if module.split(".")[1] not in neighbors | {room}
     }
     assert not found
     assert {path.parent.name for path in (ROOT / "bot").glob("*/__init__.py")} == set(BOT_ROOMS)

@@ -264,11 +264,11 @@ def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
     from engine.render.encode import without_commands
     from engine.render.terminal import terminal
 
-    text = terminal(card, shutil.get_terminal_size((100, 24)).columns, colours(color))
+    text = terminal(card, shutil.get_terminal_size((100, 24)).columns, colors(color))
     return "".join(without_commands(line) for line in text.splitlines(keepends=True))
 
 
-def colours(asked: bool | None) -> bool:
+def colors(asked: bool | None) -> bool:
     """Returns whether stdout gets colors: by the option, else by NO_COLOR and the terminal."""
     if asked is not None:
         return asked

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from action.cli.check import colours
+from action.cli.check import colors
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -50,7 +50,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
     renamed = {after: before for before, after in Changes(repository.changes(old, new)).moves.items()}
     found = diff_prompts(_prompt(repository, old, place.moved(renamed)), _prompt(repository, new, place))
     width = shutil.get_terminal_size((120, 24)).columns
-    put("".join(without_commands(line) + "\n" for line in side_by_side(found, width, color=colours(color))))
+    put("".join(without_commands(line) + "\n" for line in side_by_side(found, width, color=colors(color))))
     return Exit.PASS
 
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Endpoint
     from schemas.calibration import Agreement, Calibration
     from schemas.detection import LineageChange
-    from schemas.rubrics import LabelledAnswer
+    from schemas.rubrics import LabeledAnswer
 
 
 def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, output_format: str) -> Exit:
-    """Lets the judge grade the labelled answers and prints how far it agrees with people. Reuses stored replies.
+    """Lets the judge grade the labeled answers and prints how far it agrees with people. Reuses stored replies.
 
     Exits with 1 if the judge doesn't gate. Raises PromptVerdictError.
     """
@@ -66,7 +66,7 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
 async def _graded(
     options: JudgeOptions,
     change: LineageChange,
-    labels: Sequence[LabelledAnswer],
+    labels: Sequence[LabeledAnswer],
     judges: Sequence[Endpoint],
     caller: Caller,
 ) -> tuple[Calibration, Decimal]:
@@ -81,7 +81,7 @@ async def _graded(
 async def _agree(
     options: JudgeOptions,
     change: LineageChange,
-    labels: Sequence[LabelledAnswer],
+    labels: Sequence[LabeledAnswer],
     judges: Sequence[Endpoint],
     calls: Calls,
 ) -> None:

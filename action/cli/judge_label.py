@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adapters.call_process.process import CallingProcess
     from adapters.git.clone import Clone
     from engine.commands.judge_samples import Draw, Samples
-    from engine.commands.labelling import Labelling, Question
+    from engine.commands.labeling import Labeling, Question
     from engine.pipeline import World
     from engine.planning.plan import Plan
     from schemas.detection import LineageChange
@@ -90,7 +90,7 @@ def _label(
 ) -> Exit:
     from adapters.loop import run_async
     from engine.commands.judge_samples import drawn
-    from engine.commands.labelling import Labelling
+    from engine.commands.labeling import Labeling
 
     assert change.rubric is not None
     file = label_file(repository.worktree_root(), change)
@@ -114,7 +114,7 @@ def _label(
         options.html.write_text(label_form(change.name, change.rubric, samples.answers), encoding="utf-8")
         _say(f"wrote {options.html}; import the grades with: promptverdict judge label {change.name} --import FILE")
         return Exit.PASS
-    state = Labelling(samples.answers, change.rubric, grades)
+    state = Labeling(samples.answers, change.rubric, grades)
     total = len(samples.answers)
     try:
         _ask(state, change.rubric, file, total)
@@ -164,7 +164,7 @@ async def _sampled(
         return samples
 
 
-def _ask(state: Labelling, rubric: Rubric, file: LabelFile, total: int) -> None:
+def _ask(state: Labeling, rubric: Rubric, file: LabelFile, total: int) -> None:
     """Shows each answer and asks for its grades. Every grade is on disk before the next question."""
     shown = None
     while (question := state.question) is not None:
@@ -214,7 +214,7 @@ def _texts(answer: SampleAnswer) -> Mapping[str, str]:
 
 
 def _dimension(question: Question, rubric: Rubric) -> Iterator[str]:
-    from engine.commands.labelling import KEYS
+    from engine.commands.labeling import KEYS
     from engine.render.encode import visible
 
     dimension = rubric.dimensions[question.dimension]
@@ -240,7 +240,7 @@ def _say_next(change: LineageChange, file: LabelFile) -> None:
 
 def _import(repository: Clone, change: LineageChange, path: Path) -> Exit:
     """Adds the grades of a form's file. Raises ConfigError with the line of a mistake, and imports nothing then."""
-    from engine.commands.labelling import merged
+    from engine.commands.labeling import merged
     from engine.readers.labels import read_labels
     from engine.render.figures import plural
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.detection.files import below
 from engine.readers.labels import read_labels
 from schemas.errors import UsageError
-from schemas.rubrics import LabelledAnswer, Rubric
+from schemas.rubrics import LabeledAnswer, Rubric
 
 if TYPE_CHECKING:
     from schemas.detection import LineageChange
@@ -31,7 +31,7 @@ class LabelFile:
         if not self._place.is_relative_to(root.resolve()):
             raise UsageError("people's grades can't be outside the repository", where=path, hint="change judge.labels")
 
-    def read(self, rubric: Rubric) -> tuple[LabelledAnswer, ...]:
+    def read(self, rubric: Rubric) -> tuple[LabeledAnswer, ...]:
         """Returns the graded answers. Raises ConfigError with the line of a mistake."""
         return read_labels(self.name, self._data(), rubric)
 
@@ -42,7 +42,7 @@ class LabelFile:
         name = self.name.removeprefix(f"{change.root}/") if change.root else self.name
         return f"name the grades in promptverdict.yaml, under judge of {change.name}: labels: {name}"
 
-    def save(self, answers: Sequence[LabelledAnswer]) -> None:
+    def save(self, answers: Sequence[LabeledAnswer]) -> None:
         """Writes answers in place of the lines with their ids, else after the last line. Raises OSError."""
         lines = self._data().decode("utf-8", "surrogateescape").split("\n")
         if not lines[-1].strip():

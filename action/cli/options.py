@@ -69,5 +69,5 @@ BudgetUsd = Annotated[
     str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; only lowers the configured cap.")
 ]
 Printed = Annotated[ListFormat, typer.Option("--format", help="The output format.")]
-Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]
+Color = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")]

@@ -144,7 +144,7 @@ def _free(change: LineageChange) -> Suggested:
     assert change.tests is not None
     free = free_sources(change.tests)
     sources = (free.rules, free.neighbors)
-    return Suggested(change, free, sources, suggestions(free.unlabelled, sources))
+    return Suggested(change, free, sources, suggestions(free.unlabeled, sources))
 
 
 def _with_model(options: SliceOptions, change: LineageChange, endpoint: Endpoint, caller: Caller) -> Suggested | None:
@@ -160,7 +160,7 @@ def _with_model(options: SliceOptions, change: LineageChange, endpoint: Endpoint
         return None
     asked, spent = result
     sources = (*found.sources, asked.source)
-    return Suggested(change, found.free, sources, suggestions(found.free.unlabelled, sources), asked, spent)
+    return Suggested(change, found.free, sources, suggestions(found.free.unlabeled, sources), asked, spent)
 
 
 async def _asked(
@@ -215,7 +215,7 @@ def _document(found: Suggested) -> dict[str, JsonValue]:
     suggested = {one.case.id for one in found.suggestions}
     return {
         "lineage": found.change.name,
-        "labelled": len(found.free.labelled),
+        "labelled": len(found.free.labeled),
         "suggestions": [
             {
                 "case": one.case.id,
@@ -227,7 +227,7 @@ def _document(found: Suggested) -> dict[str, JsonValue]:
             }
             for one in found.suggestions
         ],
-        "without": [case.id for case in found.free.unlabelled if case.id not in suggested],
+        "without": [case.id for case in found.free.unlabeled if case.id not in suggested],
         "sources": [
             {"source": source.name, "slice": name, "confidence": _precision(measured)}
             for source in found.sources
@@ -239,7 +239,7 @@ def _document(found: Suggested) -> dict[str, JsonValue]:
 
 
 def _precision(measured: Measured) -> JsonValue:
-    """Returns the measured precision; ``None`` if no labelled case tells."""
+    """Returns the measured precision; ``None`` if no labeled case tells."""
     if measured.interval is None:
         return None
     return {"right": measured.right, "of": measured.of, "low": measured.interval[0], "high": measured.interval[1]}
@@ -250,8 +250,8 @@ def _lines(found: Suggested) -> Iterator[str]:
     from engine.render.figures import plural
 
     free, suggested = found.free, found.suggestions
-    bare = plural(len(free.unlabelled), "case")
-    yield f"{found.change.name}: {bare} without a slice, {len(free.labelled):,} with one"
+    bare = plural(len(free.unlabeled), "case")
+    yield f"{found.change.name}: {bare} without a slice, {len(free.labeled):,} with one"
     if suggested:
         rows = [
             ("case", "slice", "source", "confidence", "why"),
@@ -265,7 +265,7 @@ def _lines(found: Suggested) -> Iterator[str]:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
             yield f"  {'  '.join(cells)}  {row[-1]}"
     named = {one.case.id for one in suggested}
-    rest = [shown(case.id, WIDEST_ID) for case in free.unlabelled if case.id not in named]
+    rest = [shown(case.id, WIDEST_ID) for case in free.unlabeled if case.id not in named]
     if rest:
         more = f" and {len(rest) - 10} more" if len(rest) > 10 else ""
         yield f"  no suggestion: {', '.join(rest[:10])}{more}"

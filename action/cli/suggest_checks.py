@@ -128,10 +128,10 @@ async def _searched(
 def _answers(options: SuggestChecksOptions, local: LocalLineage) -> list[JudgedAnswer]:
     from adapters.loop import run_async
     from engine.doubts.calibrate import labels_of
-    from engine.proposals.answers import labelled
+    from engine.proposals.answers import labeled
 
     change = local.change
-    graded = labelled(labels_of(change)) if change.rubric is not None and change.judge_labels else []
+    graded = labeled(labels_of(change)) if change.rubric is not None and change.judge_labels else []
     return graded + run_async(_stored(options, local))
 
 

@@ -87,13 +87,13 @@ class PostgresBackend:
             with self._writer.transaction():
                 # CREATE TABLE IF NOT EXISTS can fail if two sessions run it at the same moment.
                 self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-                older = self._recognise()
+                older = self._recognize()
                 self._writer.execute(SCHEMA)
                 for table in older:
                     self._add_checksums(table)
             undo.pop_all()
 
-    def _recognise(self) -> list[str]:
+    def _recognize(self) -> list[str]:
         """Returns the tables without checksums, before anything is written.
 
         Raises StoreError if a table with one of our names has columns that this version doesn't know.

@@ -55,7 +55,7 @@ class SqliteBackend:
         self._owner = uuid.uuid4().hex
         self._living = living_folder(path)
         with self._reported_errors(), ExitStack() as undo:
-            self._recognise()
+            self._recognize()
             self._living.mkdir(parents=True, exist_ok=True)
             self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
             undo.callback(os.close, self._pulse)
@@ -242,7 +242,7 @@ class SqliteBackend:
             deleted += some
         return deleted
 
-    def _recognise(self) -> None:
+    def _recognize(self) -> None:
         """Raises StoreError for a file that is no store of this version, before anything is written to it."""
         # A missing or empty file becomes a new store.
         if not self.path.exists() or not self.path.stat().st_size:

@@ -23,7 +23,7 @@ lineages:
     tests: letters.jsonl
 """
 JUDGED = "    rubric: rubric.yaml\n    judge: {model: judge, labels: labels.jsonl}\n"
-UNLABELLED = "    rubric: rubric.yaml\n    judge: {model: judge}\n"
+UNLABELED = "    rubric: rubric.yaml\n    judge: {model: judge}\n"
 RUBRIC = "dimensions:\n  brevity:\n    description: How short it is.\n"
 SHORT, LONG = "words: 60\nWrite to {{ name }}.\n", "words: 400\nWrite to {{ name }}.\n"
 LETTERS = rows(*({"id": f"c{n}", "inputs": {"name": f"Ann {n}"}, "slices": ["typical"]} for n in range(60)))
@@ -65,7 +65,7 @@ ATTACKS = (
     Attack(
         "nobody calibrated the judge, and a check always holds",
         {"letter.md": LONG},
-        letters(UNLABELLED, check("bounded", "max_words: 1000")),
+        letters(UNLABELED, check("bounded", "max_words: 1000")),
     ),
     Attack(
         "people disagree with the judge, and a pattern always matches",

@@ -15,7 +15,7 @@ from schemas.use_cases import UseCase
 MAX_LABELS = 40
 """More distinct expected texts than this are not labels."""
 LONGEST_LABEL = 60
-FEWEST_LABELLED = 4
+FEWEST_LABELED = 4
 """With fewer cases, equal texts may be chance."""
 
 
@@ -34,7 +34,7 @@ def labels_of(values: Sequence[JsonValue]) -> tuple[str, ...]:
     """Returns the distinct values if they are labels: few, short and repeated."""
     texts = [json.dumps(value) if isinstance(value, bool | int) else value for value in values]
     labels = Counter(text for text in texts if isinstance(text, str) and "\n" not in text and text.strip())
-    if labels.total() < max(len(texts), FEWEST_LABELLED) or not 2 <= len(labels) <= min(MAX_LABELS, len(texts) // 2):
+    if labels.total() < max(len(texts), FEWEST_LABELED) or not 2 <= len(labels) <= min(MAX_LABELS, len(texts) // 2):
         return ()
     return tuple(sorted(labels)) if max(map(len, labels)) <= LONGEST_LABEL else ()
 

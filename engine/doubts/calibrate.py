@@ -17,7 +17,7 @@ from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint, asked_of
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
-from evaluators.calibration import calibrate, calibrate_pairs, labelled_case, pairs_of
+from evaluators.calibration import calibrate, calibrate_pairs, labeled_case, pairs_of
 from evaluators.generation import RubricJudge
 from evaluators.judges import judge_of
 from evaluators.pairwise import PairwiseJudge
@@ -28,7 +28,7 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
-from schemas.rubrics import LabelledAnswer
+from schemas.rubrics import LabeledAnswer
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
@@ -120,24 +120,24 @@ async def probed(
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
-def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
+def labels_of(change: LineageChange) -> tuple[LabeledAnswer, ...]:
     """Returns the sample answers that people graded. Raises ConfigError for a line that can't be read."""
     assert change.rubric is not None
     path = change.config.judge.labels if change.config.judge else None
     return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
 
 
-def samples_of(change: LineageChange, labels: Sequence[LabelledAnswer]) -> int:
+def samples_of(change: LineageChange, labels: Sequence[LabeledAnswer]) -> int:
     """Returns how many samples the judge is shown: answers, or pairs of answers to the same task."""
     return len(pairs_of(labels)) if change.config.pairwise else len(labels)
 
 
-def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[tuple[Request, int]]]:
+def grading_requests(change: LineageChange, labels: Sequence[LabeledAnswer]) -> list[list[tuple[Request, int]]]:
     """Returns the judges' requests about each sample answer or pair, with their repetitions."""
     judge = _judge(change)
     if isinstance(judge, RubricJudge):
-        return [judge.requests(labelled_case(one), one.output) for one in labels]
-    return [judge.requests(labelled_case(one), one.output, other.output) for one, other in pairs_of(labels)]
+        return [judge.requests(labeled_case(one), one.output) for one in labels]
+    return [judge.requests(labeled_case(one), one.output, other.output) for one, other in pairs_of(labels)]
 
 
 def _judge(change: LineageChange) -> RubricJudge | PairwiseJudge:
@@ -147,7 +147,7 @@ def _judge(change: LineageChange) -> RubricJudge | PairwiseJudge:
 
 async def compared(
     change: LineageChange,
-    labels: Sequence[LabelledAnswer],
+    labels: Sequence[LabeledAnswer],
     calls: Calls,
     judges: Sequence[Endpoint],
     on_graded: Callable[[], None] | None = None,

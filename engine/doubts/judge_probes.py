@@ -26,7 +26,7 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome, Score
 from schemas.ports import Ask
 from schemas.prompts import Request
-from schemas.rubrics import LabelledAnswer
+from schemas.rubrics import LabeledAnswer
 from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
@@ -97,7 +97,7 @@ def salt_of(digest: str) -> int:
 
 
 async def _reasons(
-    judge: RubricJudge, labels: Sequence[LabelledAnswer], known: Ask, fresh: Ask, outcomes: Sequence[Outcome]
+    judge: RubricJudge, labels: Sequence[LabeledAnswer], known: Ask, fresh: Ask, outcomes: Sequence[Outcome]
 ) -> tuple[Reason, ...]:
     # Probes need answers whose grade is beyond doubt: graded alike by people and by the judge.
     bad, good = await _known(judge, labels, known, worst=True), await _known(judge, labels, known, worst=False)
@@ -137,8 +137,8 @@ def _grade(score: float) -> str:
 
 
 async def _known(
-    judge: RubricJudge, labels: Sequence[LabelledAnswer], ask: Ask, *, worst: bool
-) -> tuple[LabelledAnswer, float] | None:
+    judge: RubricJudge, labels: Sequence[LabeledAnswer], ask: Ask, *, worst: bool
+) -> tuple[LabeledAnswer, float] | None:
     """Returns the sample answer that people and the judge agree is worst, or best, with the judge's stored score."""
     ranked = sorted(labels, key=_by_people, reverse=not worst)
     for answer in ranked[:5]:
@@ -148,11 +148,11 @@ async def _known(
     return None
 
 
-def _by_people(answer: LabelledAnswer) -> float:
+def _by_people(answer: LabeledAnswer) -> float:
     return (sum(answer.grades.values()) / len(answer.grades) - WORST) / (BEST - WORST)
 
 
-async def _overall(judge: RubricJudge, answer: LabelledAnswer, output: str, ask: Ask) -> float | None:
+async def _overall(judge: RubricJudge, answer: LabeledAnswer, output: str, ask: Ask) -> float | None:
     case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
     first = (await judge.score(case, output, ask))[0]
     return first.value if isinstance(first, Score) else None

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from engine.doubts.own_texts import own_texts, shortened
 from engine.readers.bounded import shown
-from evaluators.calibration import labelled_case, pairs_of
+from evaluators.calibration import labeled_case, pairs_of
 from evaluators.pairwise import TIE, PairwiseJudge
 from schemas.outcomes import Outcome, Score
 from schemas.ports import Ask
-from schemas.rubrics import LabelledAnswer
+from schemas.rubrics import LabeledAnswer
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 TRIED = 5
@@ -28,12 +28,12 @@ COMMON = (
 OF_PREFERENCES = re.compile(r"\bprefer|\bbetter\b|\bworse\b|other (?:answer|one)\b|answer [ab]\b")
 """What an answer may say to a judge that compares, beside what it may say to one that grades."""
 
-Pair = tuple[LabelledAnswer, LabelledAnswer]
+Pair = tuple[LabeledAnswer, LabeledAnswer]
 """The worse and the better answer to the same task."""
 
 
 async def pair_reasons(
-    judge: PairwiseJudge, labels: Sequence[LabelledAnswer], known: Ask, fresh: Ask, outcomes: Sequence[Outcome]
+    judge: PairwiseJudge, labels: Sequence[LabeledAnswer], known: Ask, fresh: Ask, outcomes: Sequence[Outcome]
 ) -> tuple[Reason, ...]:
     """Returns reasons why the judge's preferences can't approve, if any.
 
@@ -71,7 +71,7 @@ def _reason(status: VerdictStatus, sentence: str) -> Reason:
     return Reason(code=ReasonCode.JUDGE_FOLLOWS, status=status, sentence=sentence)
 
 
-async def _known(judge: PairwiseJudge, labels: Sequence[LabelledAnswer], ask: Ask) -> tuple[Pair, float] | None:
+async def _known(judge: PairwiseJudge, labels: Sequence[LabeledAnswer], ask: Ask) -> tuple[Pair, float] | None:
     """Returns a pair whose worse answer is worse for people and the judge, with the judge's preference for it."""
     pairs = [tuple(sorted(pair, key=_by_people)) for pair in pairs_of(labels)]
     clear = [(worse, better) for worse, better in pairs if _by_people(worse) < _by_people(better)]
@@ -83,12 +83,12 @@ async def _known(judge: PairwiseJudge, labels: Sequence[LabelledAnswer], ask: As
     return None
 
 
-def _by_people(answer: LabelledAnswer) -> float:
+def _by_people(answer: LabeledAnswer) -> float:
     return sum(answer.grades.values()) / len(answer.grades)
 
 
 async def _preference(judge: PairwiseJudge, pair: Pair, output: str, ask: Ask) -> float | None:
     """Returns the preference for ``output`` in place of the worse answer. ``None``: the judge gives none."""
     worse, better = pair
-    first = (await judge.compare(labelled_case(worse), better.output, output, ask))[0]
+    first = (await judge.compare(labeled_case(worse), better.output, output, ask))[0]
     return first.value if isinstance(first, Score) else None

@@ -5,7 +5,7 @@ of the same run. If breaks fell on the passing cases at random, the number in th
 distribution (Fisher's exact test, one-sided). With few cases, the true level of that test is about half its nominal
 one. So Boschloo's test blocks (engine/gate/two_by_two.py): it orders tables in the same way and computes their exact
 chance. Breaks in the slice count only if they repeat in fresh runs. Breaks elsewhere count as first seen, so both tests
-err towards passing.
+err toward passing.
 
 A change may affect hardly any other case, if all others send the same request as before. The effect of a rewording then
 has to be assumed: 25 cases, of which a share of ``CHURN`` broke, are added to the others.

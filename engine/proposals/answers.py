@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from engine.planning.plan import Plan
 from engine.runner.experiment import DRAW
-from evaluators.calibration import labelled_case
+from evaluators.calibration import labeled_case
 from evaluators.text import answer_text
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Score, StoredCompletion
 from schemas.ports import OutcomeStore
 from schemas.prompts import Request
-from schemas.rubrics import LabelledAnswer
+from schemas.rubrics import LabeledAnswer
 from schemas.testsets import TestCase
 
 BAD, GOOD = 2, 4
@@ -33,13 +33,13 @@ class JudgedAnswer:
     by_person: bool = False
 
 
-def labelled(answers: Iterable[LabelledAnswer]) -> list[JudgedAnswer]:
+def labeled(answers: Iterable[LabeledAnswer]) -> list[JudgedAnswer]:
     """Returns the answers that people graded clearly good or bad."""
     found = []
     for one in answers:
         lowest = min(one.grades.values())
         if lowest <= BAD or lowest >= GOOD:
-            found.append(JudgedAnswer(labelled_case(one), one.output, lowest <= BAD, by_person=True))
+            found.append(JudgedAnswer(labeled_case(one), one.output, lowest <= BAD, by_person=True))
     return found
 
 

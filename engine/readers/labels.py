@@ -6,10 +6,10 @@ from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, shown, source_of
 from engine.readers.json_nodes import read_json
 from engine.readers.validation import validated
 from schemas.errors import ConfigError
-from schemas.rubrics import LabelledAnswer, Rubric
+from schemas.rubrics import LabeledAnswer, Rubric
 
 
-def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer, ...]:
+def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabeledAnswer, ...]:
     """Returns the answers in the file's order: ``{"id", "inputs", "output", "grades": {dimension: 1…5}}``, and
     optionally ``expected``.
 
@@ -17,12 +17,12 @@ def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer,
     ``rubric`` doesn't have.
     """
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES, failure=ConfigError)
-    answers: dict[str, LabelledAnswer] = {}
+    answers: dict[str, LabeledAnswer] = {}
     for number, text in enumerate(source.text.split("\n"), 1):
         if not text.strip():
             continue
         line = Source(path, text, failure=ConfigError, first_line=number)
-        answer = validated(LabelledAnswer, read_json(line), line, "the labelled answer")
+        answer = validated(LabeledAnswer, read_json(line), line, "the labeled answer")
         if answer.id in answers:
             raise source.error(f"two answers have the id {shown(answer.id)}", number, hint="give each its own id")
         strange = next((name for name in answer.grades if name not in rubric.dimensions), None)

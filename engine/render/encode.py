@@ -60,7 +60,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def _is_seen(character: str, before: str, after: str) -> bool:
-    """Returns whether a character beyond ASCII shows; ``before`` and ``after`` are its neighbours, or empty."""
+    """Returns whether a character beyond ASCII shows; ``before`` and ``after`` are its neighbors, or empty."""
     if character == _JOINER:
         return _is_pictograph(after) and (before == _EMOJI_LOOK or _is_pictograph(before))
     if character == _EMOJI_LOOK:
@@ -157,7 +157,7 @@ def _sign(character: str, before: str, after: str) -> str:
 
 
 def _is_plain(character: str, before: str, after: str) -> bool:
-    """Returns whether punctuation that Markdown knows means nothing between these two neighbours."""
+    """Returns whether punctuation that Markdown knows means nothing between these two neighbors."""
     match character:
         case ".":
             return not (before.isdigit() and after == " ")

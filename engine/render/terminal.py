@@ -43,17 +43,17 @@ _NARROW = 72
 """Width below which a table would be too narrow for names and words. Each row is then a paragraph."""
 
 
-def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str:
-    """Returns the scorecard as text of at most ``width`` columns. Only with ``colour`` has it escape sequences, and
+def terminal(scorecard: Scorecard, width: int = 80, color: bool = False) -> str:
+    """Returns the scorecard as text of at most ``width`` columns. Only with ``color`` has it escape sequences, and
     only our own."""
     from rich.console import Console
 
     console = Console(
         file=StringIO(),
         width=max(40, width),
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
         highlight=False,
         markup=False,
         emoji=False,

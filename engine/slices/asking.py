@@ -1,4 +1,4 @@
-"""Asks a model about the cases that rules and neighbors leave open, and about labelled cases to measure it."""
+"""Asks a model about the cases that rules and neighbors leave open, and about labeled cases to measure it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.prompts import Request
 from schemas.testsets import TestCase
 
 MOST_MEASURED = 30
-"""Labelled cases that are asked about to measure the model."""
+"""Labeled cases that are asked about to measure the model."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Questions:
     """What to ask a model: one request for each case."""
 
     cases: tuple[TestCase, ...]
-    """Cases without a slice, then labelled ones that are no examples."""
+    """Cases without a slice, then labeled ones that are no examples."""
     requests: tuple[Request, ...]
     names: tuple[str, ...]
     measured: tuple[TestCase, ...]
-    """The labelled ones."""
+    """The labeled ones."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Asked:
 
 def questions(free: FreeSources, endpoint: Endpoint) -> Questions:
     """Returns the questions about the open cases. None are needed if no case is open."""
-    examples, names = examples_of(free.labelled), slice_names(free.labelled)
+    examples, names = examples_of(free.labeled), slice_names(free.labeled)
     shown = {case.id for case in examples}
-    rest = [case for case in free.open_labelled if case.id not in shown]
+    rest = [case for case in free.open_labeled if case.id not in shown]
     measured = held_out(rest, MOST_MEASURED) if free.open else ()
     cases = (*free.open, *measured)
     requests = tuple(slice_request(endpoint.model, case, names, examples) for case in cases)

@@ -13,9 +13,9 @@ import numpy as np
 
 from schemas.testsets import TestCase
 
-LEAST_LABELLED = 20
+LEAST_LABELED = 20
 """Cases with slices that are needed before any are compared with."""
-MOST_LABELLED = 2_000
+MOST_LABELED = 2_000
 """Cases with slices that are compared with: more are thinned out evenly."""
 NEAREST = 5
 LEAST_SHARE = 0.6
@@ -39,15 +39,15 @@ class Vote(NamedTuple):
     """The id of the most similar case in that slice."""
 
 
-def neighbor_votes(labelled: Sequence[TestCase], others: Sequence[TestCase]) -> tuple[dict[str, Vote], dict[str, Vote]]:
-    """Returns votes by case id: for ``others``, and for the labelled cases, each without its own label.
+def neighbor_votes(labeled: Sequence[TestCase], others: Sequence[TestCase]) -> tuple[dict[str, Vote], dict[str, Vote]]:
+    """Returns votes by case id: for ``others``, and for the labeled cases, each without its own label.
 
-    A case with an open vote is left out. Empty with fewer than ``LEAST_LABELLED`` labelled cases.
+    A case with an open vote is left out. Empty with fewer than ``LEAST_LABELED`` labeled cases.
     """
-    if len(labelled) < LEAST_LABELLED:
+    if len(labeled) < LEAST_LABELED:
         return {}, {}
-    step = -(-len(labelled) // MOST_LABELLED)
-    known = labelled[::step]
+    step = -(-len(labeled) // MOST_LABELED)
+    known = labeled[::step]
     counted = np.stack([_counts(case) for case in known])
     idf = np.log((1 + len(known)) / (1 + (counted > 0).sum(axis=0))).astype(np.float32) + 1
     base = _weighted(counted, idf)

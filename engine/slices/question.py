@@ -24,7 +24,7 @@ USUAL_SLICES = {
 """The slices that docs/configuration.md names, and what belongs into them."""
 NONE = "none"
 EXAMPLES = 3
-"""Labelled cases of each slice that the model sees."""
+"""Labeled cases of each slice that the model sees."""
 LONGEST = 4_000
 """Characters of a case that the model sees."""
 LONGEST_WHY = 200
@@ -41,23 +41,23 @@ misleading inputs.
 Reply with JSON: {{"slice": the name of the slice that fits best, or "none" if none fits, "why": at most 12 words}}."""
 
 
-def examples_of(labelled: Sequence[TestCase]) -> tuple[TestCase, ...]:
+def examples_of(labeled: Sequence[TestCase]) -> tuple[TestCase, ...]:
     """Returns up to ``EXAMPLES`` cases of each slice: always the same ones, chosen by their digests."""
     by_slice: dict[str, list[TestCase]] = {}
-    for case in sorted(labelled, key=_shuffled):
+    for case in sorted(labeled, key=_shuffled):
         for name in case.slices[:1]:
             by_slice.setdefault(name, []).append(case)
     return tuple(case for held in by_slice.values() for case in held[:EXAMPLES])
 
 
-def held_out(labelled: Sequence[TestCase], most: int) -> tuple[TestCase, ...]:
-    """Returns at most ``most`` of the labelled cases: a sample that is always the same."""
-    return tuple(sorted(labelled, key=_shuffled)[:most])
+def held_out(labeled: Sequence[TestCase], most: int) -> tuple[TestCase, ...]:
+    """Returns at most ``most`` of the labeled cases: a sample that is always the same."""
+    return tuple(sorted(labeled, key=_shuffled)[:most])
 
 
-def slice_names(labelled: Sequence[TestCase]) -> tuple[str, ...]:
+def slice_names(labeled: Sequence[TestCase]) -> tuple[str, ...]:
     """Returns the slices that a model may choose from: the usual ones, and those of the set."""
-    return tuple(dict.fromkeys([*USUAL_SLICES, *sorted({name for case in labelled for name in case.slices})]))
+    return tuple(dict.fromkeys([*USUAL_SLICES, *sorted({name for case in labeled for name in case.slices})]))
 
 
 def slice_request(model: ModelConfig, case: TestCase, names: Sequence[str], examples: Sequence[TestCase]) -> Request:

@@ -1,4 +1,4 @@
-"""Suggests a slice for every case that has none, and measures on the labelled cases how often each source is right."""
+"""Suggests a slice for every case that has none, and measures on the labeled cases how often each source is right."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Measured:
-    """How often a source's suggestion of one slice was right among the labelled cases."""
+    """How often a source's suggestion of one slice was right among the labeled cases."""
 
     right: int = 0
     of: int = 0
     share: float = 0
-    """Share of the labelled cases that have the slice: what suggesting it for every case would reach."""
+    """Share of the labeled cases that have the slice: what suggesting it for every case would reach."""
 
     @property
     def rate(self) -> float | None:
@@ -79,7 +79,7 @@ class Source:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     """By slice."""
     learned: bool = False
-    """Whether it knows nothing but the labelled cases. Then they must prove that it is right."""
+    """Whether it knows nothing but the labeled cases. Then they must prove that it is right."""
 
     def left_out(self, slice_: str) -> bool:
         """Returns whether it doesn't suggest a slice because of what was measured."""
@@ -98,30 +98,30 @@ class Source:
 class FreeSources:
     """The rules and the neighbors, and what they leave open."""
 
-    labelled: tuple[TestCase, ...]
-    unlabelled: tuple[TestCase, ...]
+    labeled: tuple[TestCase, ...]
+    unlabeled: tuple[TestCase, ...]
     rules: Source
     neighbors: Source
     open: tuple[TestCase, ...]
     """Cases without a slice whose suggestion is missing or was wrong too often: those to ask a model about."""
-    open_labelled: tuple[TestCase, ...]
-    """The labelled cases for which the same holds. Only such cases tell how good a model is on the others."""
+    open_labeled: tuple[TestCase, ...]
+    """The labeled cases for which the same holds. Only such cases tell how good a model is on the others."""
 
 
 def free_sources(test_set: TestSet) -> FreeSources:
     """Returns what rules and neighbors say. Cases of a set are judged by all of the set's inputs.
 
-    The neighbors of a labelled case don't include itself. They are measured only on cases that the rules leave open.
+    The neighbors of a labeled case don't include itself. They are measured only on cases that the rules leave open.
     """
-    labelled = tuple(case for case in test_set.cases if case.slices)
-    unlabelled = tuple(case for case in test_set.cases if not case.slices)
+    labeled = tuple(case for case in test_set.cases if case.slices)
+    unlabeled = tuple(case for case in test_set.cases if not case.slices)
     usual = usual_inputs(test_set.cases)
     by_rule = {case.id: found for case in test_set.cases if (found := _ruled(case, usual))}
-    rules = Source(RULES, by_rule, _measured(labelled, by_rule))
+    rules = Source(RULES, by_rule, _measured(labeled, by_rule))
     useful = {case.id for case in test_set.cases if rules.suggestion(case)}
-    votes, own = neighbor_votes(labelled, unlabelled)
+    votes, own = neighbor_votes(labeled, unlabeled)
     said = {name: Candidate(vote.slice, f"most like {shown(vote.nearest, 40)}") for name, vote in (votes | own).items()}
-    left = [case for case in labelled if case.id not in useful]
+    left = [case for case in labeled if case.id not in useful]
     neighbors = Source(NEIGHBORS, said, _measured(left, said), learned=True)
 
     def is_open(case: TestCase) -> bool:
@@ -129,19 +129,19 @@ def free_sources(test_set: TestSet) -> FreeSources:
         return best is None or best.measured.rate is None or best.measured.rate < SURE
 
     return FreeSources(
-        labelled,
-        unlabelled,
+        labeled,
+        unlabeled,
         rules,
         neighbors,
-        tuple(filter(is_open, unlabelled)),
-        tuple(filter(is_open, labelled)),
+        tuple(filter(is_open, unlabeled)),
+        tuple(filter(is_open, labeled)),
     )
 
 
-def model_source(replies: Mapping[str, tuple[str, str]], labelled: Sequence[TestCase], nothing: str) -> Source:
+def model_source(replies: Mapping[str, tuple[str, str]], labeled: Sequence[TestCase], nothing: str) -> Source:
     """Returns the model's opinions from its replies by case id. ``nothing`` stands for no slice."""
     said = {name: Candidate(slice_, why) for name, (slice_, why) in replies.items() if slice_ != nothing}
-    return Source(MODEL, said, _measured(labelled, said))
+    return Source(MODEL, said, _measured(labeled, said))
 
 
 def suggestions(cases: Sequence[TestCase], sources: Sequence[Source]) -> tuple[Suggestion, ...]:
@@ -150,20 +150,20 @@ def suggestions(cases: Sequence[TestCase], sources: Sequence[Source]) -> tuple[S
 
 
 def best_suggestion(case: TestCase, sources: Sequence[Source]) -> Suggestion | None:
-    """Returns the suggestion whose source was right more often on labelled cases. The first one wins a tie."""
+    """Returns the suggestion whose source was right more often on labeled cases. The first one wins a tie."""
     found = [one for source in sources if (one := source.suggestion(case))]
     return max(found, key=lambda one: one.measured.rate or 0, default=None)
 
 
-def _measured(labelled: Sequence[TestCase], said: Mapping[str, Candidate]) -> dict[str, Measured]:
+def _measured(labeled: Sequence[TestCase], said: Mapping[str, Candidate]) -> dict[str, Measured]:
     right: Counter[str] = Counter()
     of: Counter[str] = Counter()
-    for case in labelled:
+    for case in labeled:
         if (found := said.get(case.id)) is not None:
             of[found.slice] += 1
             right[found.slice] += found.slice in case.slices
-    held = Counter(name for case in labelled for name in case.slices)
-    return {name: Measured(right[name], of[name], held[name] / len(labelled)) for name in of}
+    held = Counter(name for case in labeled for name in case.slices)
+    return {name: Measured(right[name], of[name], held[name] / len(labeled)) for name in of}
 
 
 def _ruled(case: TestCase, usual: Mapping[str, Usual]) -> Candidate | None:

@@ -94,7 +94,7 @@ PROMPTS = {
     ),
     "a common name beside just any table": Repository({"prompts/triage.md": f"{ASK}: {{{{text}}}}\n", "data/towns.csv": "name,text\nRome,big\nBern,small\nOslo,cold\nLima,dry\n"}, [("prompts/triage.md", None)], "warned"),
     "a common name beside its table": Repository({"triage/prompt.md": f"{ASK}: {{{{text}}}}\n", "triage/rows.csv": table("text", "label")}, [("triage/prompt.md", "triage/rows.csv")]),
-    "a common name and labelled cases": Repository({"prompts/ask.md": f"{ASK}: {{{{text}}}}\n", "evals/cases.csv": table("text", "label")}, [("prompts/ask.md", "evals/cases.csv")]),
+    "a common name and labeled cases": Repository({"prompts/ask.md": f"{ASK}: {{{{text}}}}\n", "evals/cases.csv": table("text", "label")}, [("prompts/ask.md", "evals/cases.csv")]),
     "a prompt without cases": Repository({"prompts/letter.j2": "Write a letter to {{ customer }} about {{ topic }}.\n"}, [("prompts/letter.j2", None)], "warned"),
     "BAML": Repository({"baml_src/a.baml": "function Triage(ticket: string) -> string {\n  client GPT\n}\n"}, [], "warned"),
 }  # fmt: skip

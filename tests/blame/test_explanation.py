@@ -52,7 +52,7 @@ def test_confused_labels_are_not_said_twice():
 
 def test_report_and_terminal_say_the_same():
     whole = scorecard(status=VerdictStatus.BLOCKED, lineages=(card(patterns=(PATTERN,)),))
-    report, text = html.unescape(html_report(whole)), " ".join(terminal(whole, 100, colour=False).split())
+    report, text = html.unescape(html_report(whole)), " ".join(terminal(whole, 100, color=False).split())
     for sentence in (NAMED.sentence, PATTERN.sentence):
         assert sentence in report
         assert sentence in text

@@ -100,7 +100,7 @@ def graded(project, path="labels.jsonl"):
     return [json.loads(line) for line in (project.repository.path / path).read_text().splitlines()]
 
 
-def test_labelling_goes_on_where_it_ended_and_shows_nothing_twice(project):
+def test_labeling_goes_on_where_it_ended_and_shows_nothing_twice(project):
     started(project, {})
     (project.repository.path / "letter.txt").write_text(LONGER)
     ran = label(project, Person(by_length, "5 x 4 q"), "--number", "6")

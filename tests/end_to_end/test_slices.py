@@ -61,7 +61,7 @@ def test_suggestions_are_written_for_review(local):
     assert "adversarial 1; 1 without" in local.run("tests", "slices").out
 
 
-def test_a_model_is_measured_on_labelled_cases_and_paid_once(local, monkeypatch):
+def test_a_model_is_measured_on_labeled_cases_and_paid_once(local, monkeypatch):
     replying(monkeypatch, lambda request: json.dumps({"slice": "edge", "why": "vague"}))
     dry = local.run("tests", "slices", "--suggest", "--model", "toy", "--dry-run")
     assert "2 cases to sort and 30 labeled to measure it, 0 answers stored; 32 calls, about $" in dry.err

@@ -17,7 +17,7 @@ from evaluators.generation import RubricJudge
 from schemas.calibration import Calibration, Condition
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, Usage
-from schemas.rubrics import Dimension, LabelledAnswer, Rubric
+from schemas.rubrics import Dimension, LabeledAnswer, Rubric
 
 GRADE = st.integers(1, 5)
 PAIRS = st.lists(st.tuples(GRADE, GRADE), min_size=2, max_size=40)
@@ -190,7 +190,7 @@ def honest(user):
 
 
 ANSWERS = [
-    LabelledAnswer(id=f"a{n}", output=f"quality {grade}, sample {n}", grades={"tone": grade, "form": grade})
+    LabeledAnswer(id=f"a{n}", output=f"quality {grade}, sample {n}", grades={"tone": grade, "form": grade})
     for n, grade in enumerate(HALF)
 ]
 

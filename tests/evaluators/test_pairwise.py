@@ -14,7 +14,7 @@ from evaluators.pairwise import PairwiseJudge, read_preferences
 from evaluators.registry import evaluator_for
 from schemas.config import Check, JudgeConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Completion, CompletionError, ErrorKind, EvaluatorFailure, Finish, Usage
-from schemas.rubrics import Dimension, LabelledAnswer, Rubric
+from schemas.rubrics import Dimension, LabeledAnswer, Rubric
 from schemas.testsets import TestCase
 
 RUBRIC = Rubric(
@@ -188,12 +188,12 @@ def test_an_answer_that_breaks_a_hard_rule_loses_whatever_a_judge_would_say(old,
     assert {score.metric: score.value for score in one.as_baseline(both[0][1])}["preference"] == 0.5
 
 
-def labelled(name, grade, task=0):
-    return LabelledAnswer(id=name, inputs={"n": task}, output=f"{name}", grades={"brevity": grade, "tone": 3})
+def labeled(name, grade, task=0):
+    return LabeledAnswer(id=name, inputs={"n": task}, output=f"{name}", grades={"brevity": grade, "tone": 3})
 
 
 def test_pairs_are_of_one_task_and_share_no_answer():
-    answers = [labelled(f"{letter}{task}", 3, task) for task in range(5) for letter in "abc"[: 1 + task % 3]]
+    answers = [labeled(f"{letter}{task}", 3, task) for task in range(5) for letter in "abc"[: 1 + task % 3]]
     pairs = pairs_of(answers)
     assert len(pairs) == 3
     assert all(one.inputs == other.inputs and one.output != other.output for one, other in pairs)
@@ -203,7 +203,7 @@ def test_pairs_are_of_one_task_and_share_no_answer():
 @pytest.mark.parametrize(("kind", "agrees"), [("as people", True), ("opposite", False), ("first place", False)])
 async def test_a_judge_is_calibrated_by_what_peoples_grades_prefer(kind, agrees):
     answers = [
-        labelled(f"{letter}{task}", 1 + (task + 2 * (letter == "b")) % 5, task) for task in range(40) for letter in "ab"
+        labeled(f"{letter}{task}", 1 + (task + 2 * (letter == "b")) % 5, task) for task in range(40) for letter in "ab"
     ]
     grades = {one.output: one.grades["brevity"] for one in answers}
 

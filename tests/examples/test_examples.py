@@ -15,7 +15,7 @@ from evaluators.calibration import calibrate
 from evaluators.expected_trajectory import tools_named_by
 from evaluators.generation import RubricJudge
 from schemas.prompts import Parameters
-from schemas.rubrics import LabelledAnswer, Rubric
+from schemas.rubrics import LabeledAnswer, Rubric
 from schemas.testsets import Source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -99,7 +99,7 @@ def test_every_prompt_runs_on_a_model_that_the_configuration_knows(lineage):
 async def test_the_judge_agrees_with_our_labels():
     lineage = CONFIG.lineages["outreach-email"]
     rubric = Rubric.model_validate(yaml.safe_load(BLOBS[lineage.rubric]))
-    rows = [LabelledAnswer.model_validate_json(line) for line in BLOBS[lineage.judge.labels].splitlines()]
+    rows = [LabeledAnswer.model_validate_json(line) for line in BLOBS[lineage.judge.labels].splitlines()]
     assert len(rows) >= 60
 
     async def ask(request, repetition):

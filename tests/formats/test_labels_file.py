@@ -35,7 +35,7 @@ def test_no_answers_are_no_answers():
         ({**ROW, "id": "a2", "grades": {"tone": 6}}, "tone"),
         ({**ROW, "id": "a2", "grades": {}}, "grades"),
         ({"id": "a2"}, "output"),
-        ("[]", "the labelled answer is"),
+        ("[]", "the labeled answer is"),
         ("{", "expected a key in quotes here"),
     ],
 )

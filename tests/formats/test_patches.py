@@ -191,7 +191,7 @@ ADDED = {
 
 
 @pytest.mark.parametrize("path", ADDED)
-def test_a_case_is_added_in_the_form_of_its_neighbours(repository, path):
+def test_a_case_is_added_in_the_form_of_its_neighbors(repository, path):
     data, row, written = ADDED[path]
     patch = add(path, data, row)
     new = applied(repository, path, data, patch)

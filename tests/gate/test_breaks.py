@@ -78,7 +78,7 @@ def lattice(values, seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_ties_of_fractional_cases_count(seed):
-    """On a lattice of scores many labellings give the very same difference."""
+    """On a lattice of scores many labelings give the very same difference."""
     cases = [(lattice((0.25, 0.75), seed), lattice((0.25, 0.75), seed + 50)) for _ in range(2)]
     cases.append((np.array([0.75, 0.75]), np.array([0.25])))
     falls = []

@@ -357,7 +357,7 @@ def test_what_is_certified_stays_certified():
     assert decision.slices[0].interval.low > -0.066
 
 
-def test_the_arms_of_a_case_are_neighbours():
+def test_the_arms_of_a_case_are_neighbors():
     _, batches = play(plan_of(50), same)
     assert (batches[0].arms == np.tile([0, 1], len(batches[0]) // 2)).all()
     assert (batches[0].cases[::2] == batches[0].cases[1::2]).all()

@@ -356,7 +356,7 @@ def test_permutations_of_fractional_runs_differ_from_design_to_design():
 # The lock
 
 
-def signalled(plan, first, hypothesis=0):
+def signaled(plan, first, hypothesis=0):
     """A state whose block test has just rejected one hypothesis."""
     state = started(plan, first)
     scores = np.zeros(len(plan.hypotheses))
@@ -369,20 +369,20 @@ def signalled(plan, first, hypothesis=0):
 @pytest.mark.parametrize(("falls", "held"), [(3, False), (4, True)])
 def test_a_lock_holds_at_ten_percent(falls, held):
     """k falls and nothing else: p = 1 / 2^k."""
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), breaks(*range(falls)))[0] is held
 
 
 @pytest.mark.parametrize(("falls", "held"), [(4, False), (5, True)])
 def test_after_a_lock_that_did_not_hold_it_takes_five_percent(falls, held):
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), same)[0] is False
     assert lead(confirm_harm(state), lambda c, a, run: float(a == 0 or run < 3 or c >= falls))[0] is held
 
 
 def test_what_an_earlier_lock_saw_counts():
     """Three rises then and three falls now are nothing; one fall more is not enough to forget them."""
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), lambda c, a, run: float(a == 1 or c > 5))[0] is False
     assert lead(confirm_harm(state), breaks(*range(6)))[0] is False
     assert {rows.shape for rows in state.confirmed_runs.values()} == {(2, 6, 1)}
@@ -391,18 +391,18 @@ def test_what_an_earlier_lock_saw_counts():
 def test_a_lock_runs_only_cases_of_the_rejected_slice_that_moved():
     plan = plan_of(120, slices=parts(edge=60, typical=60))
     edge = next(k for k, h in enumerate(plan.hypotheses) if h.slice == "edge")
-    state = signalled(plan, breaks(1, 2, 3, 4, 5, 100, 101), edge)
+    state = signaled(plan, breaks(1, 2, 3, 4, 5, 100, 101), edge)
     held, batches = lead(confirm_harm(state), breaks(1, 2, 3, 4, 5))
     assert (held, ran(batches)) == (True, [1, 2, 3, 4, 5])
     assert len(batches[0]) == 5 * 3 * 2
 
 
 def test_forty_cases_are_drawn_and_the_next_lock_draws_others_first():
-    state = signalled(plan_of(100), breaks(*range(60)))
+    state = signaled(plan_of(100), breaks(*range(60)))
     first, second = ran(lead(confirm_harm(state), same)[1]), ran(lead(confirm_harm(state), same)[1])
     assert (len(first), len(second)) == (40, 40)
     assert set(first) | set(second) == set(range(60))
-    other = ran(lead(confirm_harm(signalled(plan_of(100, digest="e" * 64), breaks(*range(60)))), same)[1])
+    other = ran(lead(confirm_harm(signaled(plan_of(100, digest="e" * 64), breaks(*range(60)))), same)[1])
     assert first != other
     assert first != list(range(40))
 
@@ -410,9 +410,9 @@ def test_forty_cases_are_drawn_and_the_next_lock_draws_others_first():
 def test_a_lock_adds_up_the_cases_of_a_cluster():
     """In each pair one falls and one rises: nothing. Five that fall without a partner: p = 1 / 32."""
     plan = plan_of(60, clusters=[f"k{i // 2}" for i in range(60)])
-    state = signalled(plan, breaks(*range(10)))
+    state = signaled(plan, breaks(*range(10)))
     assert lead(confirm_harm(state), lambda c, a, run: float(a == c % 2) if c < 10 else 1.0)[0] is False
-    assert lead(confirm_harm(signalled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
+    assert lead(confirm_harm(signaled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
 
 
 def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
@@ -422,12 +422,12 @@ def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
     def again(case, arm, run):
         return (float(arm == 0) if case % 2 == 0 else 0.5 + 0.5 * arm) if case < 8 else 1.0
 
-    assert lead(confirm_harm(signalled(plan, breaks(*range(8)))), again)[0] is True
+    assert lead(confirm_harm(signaled(plan, breaks(*range(8)))), again)[0] is True
 
 
 def test_a_missing_run_counts_as_one_failure_and_no_more():
     """Four fall and one rises, p = 6 / 32; with the missing one 7 / 64, which is still over 10%."""
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
 
     def again(case, arm, run):
         if case == 5:
@@ -438,19 +438,19 @@ def test_a_missing_run_counts_as_one_failure_and_no_more():
 
 
 def test_a_lock_of_missing_runs_is_in_doubt():
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
 
 
 def test_a_case_without_any_fresh_pair_is_left_out_of_the_lock():
-    state = signalled(plan_of(60), breaks(*range(6)))
+    state = signaled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), lambda c, a, run: None if c == 4 else breaks(0, 1, 2, 3)(c, a))[0] is True
 
 
 def test_a_lock_judges_the_metric_that_fell():
     metrics = (MetricSpec(name="a"), MetricSpec(name="b"))
     plan = plan_of(60, metrics=metrics)
-    state = signalled(plan, lambda c, a: (1.0, float(a == 0 or c > 5)), hypothesis=1)
+    state = signaled(plan, lambda c, a: (1.0, float(a == 0 or c > 5)), hypothesis=1)
     held, batches = lead(confirm_harm(state), lambda c, a, run: (1.0, float(a == 0 or c > 5)), 2)
     assert (held, ran(batches)) == (True, list(range(6)))
 

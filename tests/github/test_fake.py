@@ -141,7 +141,7 @@ def test_an_app_signs_in_and_gets_a_token_for_one_repository(github, scene):
     ("method", "path", "body", "words"),
     [
         ("POST", "/repos/a/b/statuses/c", {"state": "green"}, "is not one of"),
-        ("POST", "/repos/a/b/statuses/c", {"state": "success", "colour": "red"}, "unknown property colour"),
+        ("POST", "/repos/a/b/statuses/c", {"state": "success", "color": "red"}, "unknown property color"),
         ("POST", "/repos/a/b/statuses/c", {}, "'state' is a required property"),
         ("GET", "/repos/a/b/pulls?nonsense=1", None, "unknown query parameter nonsense"),
         ("GET", "/repos/a/b/pulls/x/y/z", None, "no such operation"),
@@ -164,6 +164,6 @@ def test_an_installation_token_works_with_the_adapter(github, scene):
 
 @pytest.mark.skipif(description() is None, reason=MISSING)
 def test_an_answer_that_github_would_not_give_is_a_violation():
-    lies = description().lies("GET", "/repos/a/b/pulls/1", 200, {"number": "seven", "colour": "red"})
+    lies = description().lies("GET", "/repos/a/b/pulls/1", 200, {"number": "seven", "color": "red"})
     assert len(lies) == 2
     assert description().lies("GET", "/repos/a/b/pulls/1", 200, {"number": 7}) == []

@@ -1,4 +1,4 @@
-"""The GitHub adapter against our fake: idempotent writes, lost answers, refusals told apart, limits honoured."""
+"""The GitHub adapter against our fake: idempotent writes, lost answers, refusals told apart, limits honored."""
 
 import pytest
 from github import Auth

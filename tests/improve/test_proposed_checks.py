@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.proposals.answers import JudgedAnswer, labelled
+from engine.proposals.answers import JudgedAnswer, labeled
 from engine.proposals.cases import proposed_cases
 from engine.proposals.checks import proposed_checks
 from engine.readers.config import read_config
@@ -28,7 +28,7 @@ RUBRIC = (EXAMPLES / "prompts/outreach/rubric.yaml").read_bytes()
 @pytest.fixture(scope="module")
 def graded():
     data = (EXAMPLES / "tests/prompts/outreach.labels.jsonl").read_bytes()
-    return labelled(read_labels("labels", data, read_rubric("rubric", RUBRIC)))
+    return labeled(read_labels("labels", data, read_rubric("rubric", RUBRIC)))
 
 
 def test_what_a_check_catches_on_the_examples_is_what_running_it_shows(graded):

@@ -76,13 +76,13 @@ async def store(tmp_path):
 
 
 async def test_a_new_provider_is_one_spec(house, store):
-    labelled = files(labels='labels: ["yes", "no"]')
-    card = await verdict(labelled, store)
+    labeled = files(labels='labels: ["yes", "no"]')
+    card = await verdict(labeled, store)
     assert card.status is VerdictStatus.BLOCKED
     (lineage,) = card.lineages
     assert (lineage.model, lineage.overall.baseline, lineage.overall.candidate) == ("own", 1, 0)
     assert lineage.spending.cost_usd > 0
-    model = read_config("promptverdict.yaml", labelled["promptverdict.yaml"].encode()).models["own"]
+    model = read_config("promptverdict.yaml", labeled["promptverdict.yaml"].encode()).models["own"]
     assert prices().price(model).output == 2
 
 

@@ -24,7 +24,7 @@ from tests.run.laboratory import completion
 
 __all__ = ["store"]
 
-UNLABELLED = JUDGED.replace(", labels: labels.jsonl", "")
+UNLABELED = JUDGED.replace(", labels: labels.jsonl", "")
 SAMPLES = LABELS.splitlines()
 LONGER = {"letter.txt": "Write a letter to {{name}}.\n"}
 RULES = """\
@@ -125,7 +125,7 @@ ASSERTED = CASES.replace("}}", '}, "assert": [{"type": "contains", "value": "to 
 @pytest.mark.parametrize("people", [0, 1], ids=["without people", "a grade too strict"])
 async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(store, beside, files, people):
     """People's grades are a grade above the judge's: κ is high, and its bias alone keeps it from gating."""
-    config = (JUDGED if people else UNLABELLED).rstrip().removesuffix("}") + f", {beside}}}\n"
+    config = (JUDGED if people else UNLABELED).rstrip().removesuffix("}") + f", {beside}}}\n"
     kinder = [{**row, "grades": {"kind": min(5, row["grades"]["kind"] + 1)}} for row in map(json.loads, SAMPLES)]
     files = files | {"promptverdict.yaml": config, "labels.jsonl": "".join(json.dumps(row) + "\n" for row in kinder)}
 

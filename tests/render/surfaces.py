@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": True})
-"""Raw HTML on and links recognised, so that nothing but our encoding stands between a text and the page."""
+"""Raw HTML on and links recognized, so that nothing but our encoding stands between a text and the page."""
 
 GITHUB_EXTRAS = {
     "mention": re.compile(r"(?<![A-Za-z0-9_`])@[A-Za-z0-9]"),
@@ -88,7 +88,7 @@ def page(markdown: str) -> _Page:
 def runner_commands(log: str) -> list[str]:
     """The commands that the Actions runner finds in ``log``: ``::name …::`` at the start of a line, ``##[name …]`` anywhere.
 
-    Written after the documentation and the behaviour of actions/runner. The runner compares by culture, which overlooks
+    Written after the documentation and the behavior of actions/runner. The runner compares by culture, which overlooks
     ignorable characters, so every line is looked at as it is and without what isn't ASCII. Any name counts.
     """
     found = []

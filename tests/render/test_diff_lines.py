@@ -13,7 +13,7 @@ from schemas.prompts import Dialect, Message, PromptFile, Role
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import lineage, scorecard
 
-SURFACES = {"comment": markdown, "terminal": lambda card: terminal(card, colour=False), "report": html_report}
+SURFACES = {"comment": markdown, "terminal": lambda card: terminal(card, color=False), "report": html_report}
 
 
 def prompt(text):

@@ -218,24 +218,24 @@ def test_tables_have_headers_and_controls_have_names():
     assert len(ids) == len(set(ids))
 
 
-def luminance(colour: str) -> float:
-    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+def luminance(color: str) -> float:
+    parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("theme", [0, 1, 2])
-def test_colours_are_told_apart_as_wcag_aa_asks(theme):
+def test_colors_are_told_apart_as_wcag_aa_asks(theme):
     css = re.search("<style>(.*?)</style>", html_report(blocked()), re.DOTALL)[1]
     block = list(re.findall(r"\{([^{}]*--paper[^{}]*)\}", css))[theme]
-    colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+    color = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
     pairs = [(text, ground) for text in ("ink", "soft", "accent") for ground in ("paper", "card", "wash")]
     pairs += [
         (tone, ground) for tone in ("good", "bad", "doubt", "calm") for ground in ("card", "paper", f"{tone}-wash")
     ]
     pairs += [("ink", "good-wash"), ("ink", "bad-wash")]
     for text, ground in pairs:
-        light, dark = sorted((luminance(colour[text]), luminance(colour[ground])), reverse=True)
+        light, dark = sorted((luminance(color[text]), luminance(color[ground])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
 
 

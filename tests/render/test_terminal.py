@@ -33,21 +33,21 @@ def test_a_narrow_terminal_squeezes_no_name_and_no_verdict(width):
     assert lines[at + 1].startswith("  cases 12 · score 83.3 → 50.0")
 
 
-def test_without_colour_there_is_no_escape_sequence():
-    assert "\x1b" not in terminal(blocked(), colour=False)
+def test_without_color_there_is_no_escape_sequence():
+    assert "\x1b" not in terminal(blocked(), color=False)
 
 
-def test_with_colour_the_words_stay_the_same():
+def test_with_color_the_words_stay_the_same():
     import re
 
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", terminal(approved(), colour=True))
-    assert "\x1b[" in terminal(approved(), colour=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", terminal(approved(), color=True))
+    assert "\x1b[" in terminal(approved(), color=True)
     assert plain.split() == terminal(approved()).split()
 
 
 def test_untrusted_text_cannot_steer_the_terminal():
     attack = "\x1b]0;owned\x07\x1b[2J[bold]x[/bold] :smile: \u202eabc\r"
-    text = terminal(scorecard(summary=attack, lineages=(lineage(headline=attack),)), colour=True)
+    text = terminal(scorecard(summary=attack, lineages=(lineage(headline=attack),)), color=True)
     assert "\x1b]" not in text
     assert "\x1b[2J" not in text
     assert "\u202e" not in text

@@ -109,7 +109,7 @@ async def test_a_server_that_ignores_the_limit_that_is_sent_is_believed_once(sto
     assert cap - bills[0] < sum(bills) <= cap
 
 
-def test_the_worst_case_bounds_what_any_tokeniser_can_make_of_a_request():
+def test_the_worst_case_bounds_what_any_tokenizer_can_make_of_a_request():
     request = asked("naïve 🙂" * 50, 1)
     bytes_in = sum(len(m.content.encode()) for m in request.messages)
     assert worst_case(request, PRICE) >= bill(Usage(input=bytes_in + 2 * 8, output=10), PRICE)

@@ -72,7 +72,7 @@ def test_who_refuses_again_and_again_and_asks_for_no_wait_is_asked_ever_less_oft
     assert sum(wait_s(refused, tries, "call") for tries in range(1, 101)) > 600
 
 
-def test_what_the_provider_asks_for_is_honoured_and_spread():
+def test_what_the_provider_asks_for_is_honored_and_spread():
     asked_for = failed(ErrorKind.RATE_LIMITED, retry_after_s=10.0)
     waits = {wait_s(asked_for, 1, asked("p", case).digest) for case in range(50)}
     assert min(waits) >= 10

@@ -12,7 +12,7 @@ from action.cli.declarations.root import app, calling_process, exit_with, usd
 from action.cli.options import (
     Base,
     BudgetUsd,
-    Colour,
+    Color,
     Format,
     Head,
     Lineages,
@@ -48,7 +48,7 @@ def check(
     ] = None,
     yes: Yes = False,
     store: Store = None,
-    color: Colour = None,
+    color: Color = None,
 ) -> None:
     """Run baseline and candidate prompts on the committed test sets and give the verdict."""
     calling = calling_process()

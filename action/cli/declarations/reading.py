@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from action.cli.declarations.root import app, exit_with, tests_app
-from action.cli.options import Base, Colour, Head, Lineages, ListFormat, Printed, Repo, SchemaName, Worktree
+from action.cli.options import Base, Color, Head, Lineages, ListFormat, Printed, Repo, SchemaName, Worktree
 
 
 @app.command(epilog="Exit codes: 0 planned; 2 wrong usage or configuration; 3 a prompt can't be measured.")
@@ -46,7 +46,7 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="REF", help="To.")] = "HEAD",
     *,
     repo: Repo = Path(),
-    color: Colour = None,
+    color: Color = None,
 ) -> None:
     """Show two versions of a prompt side by side. Follows renames."""
     from action.cli.diff import diff as run

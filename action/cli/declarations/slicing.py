@@ -41,7 +41,7 @@ def slices(
 
     Suggestions come from rules (injections, unusual inputs), from the most similar cases of the set (once 20 have a
     slice), and from a model, if you name one. The confidence says how often the same suggestion was right on your own
-    labelled cases. Existing slices never change. Nothing is written without --write.
+    labeled cases. Existing slices never change. Nothing is written without --write.
     """
     if model is not None and not suggest:
         raise typer.BadParameter("needs --suggest", param_hint="--model")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from action.cli.declarations.root import RELEASED_AT, app, exit_with, import_app
-from action.cli.options import Colour, Repo, WorkflowForm
+from action.cli.options import Color, Repo, WorkflowForm
 
 
 @app.command()
@@ -64,7 +64,7 @@ def demo(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="Where to write everything (default: a new folder).")
     ] = None,
-    color: Colour = None,
+    color: Color = None,
 ) -> None:
     """Build seven pull requests in a real repository and give each its verdict. No API key, no network."""
     from action.cli.demo import demo as run

@@ -135,7 +135,7 @@ def test_what_is_no_command_at_all(body):
         "/verdict add-case support-triage input=a input.b=c",
         "/verdict add-case support-triage expected=a expected.b=c input=d",
         "/verdict add-case support-triage input=a protcted=true",
-        "/verdict add-case support-triage input=a colour=red",
+        "/verdict add-case support-triage input=a color=red",
         "/verdict add-case support-triage input=a slice.b=red",
         "/verdict add-case support-triage input=",
         "/verdict add-case support-triage input. =a",

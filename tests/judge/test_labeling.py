@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from action.cli.label_file import LabelFile
 from engine.commands.judge_samples import chosen, drawn, sampled
-from engine.commands.labelling import Labelling, labelled, merged
+from engine.commands.labeling import Labeling, labeled, merged
 from schemas.errors import BudgetExceeded, ConfigError, UsageError
 from schemas.outcomes import Arm, CompletionError, ErrorKind, Finish
 from schemas.rubrics import Dimension, Rubric, SampleAnswer
@@ -23,7 +23,7 @@ ANSWERS = [SampleAnswer(id=f"a{n}", inputs={"n": n}, output=f"answer {n}") for n
 
 def pressed(keys, grades=(), answers=ANSWERS):
     """The saved grades, and the state after ``keys``."""
-    state = Labelling(answers, RUBRIC, dict(grades))
+    state = Labeling(answers, RUBRIC, dict(grades))
     saved = {}
     for key in keys:
         if (answer := state.press(key)) is not None:
@@ -193,8 +193,8 @@ def test_a_saved_grade_keeps_every_other_line(tmp_path, before):
     path.chmod(0o640)
     file = LabelFile(tmp_path, "sub/labels.jsonl")
     for grade in (2, 5):  # the second one replaces the first
-        file.save([labelled(ANSWERS[0], {"tone": grade})])
-    file.save([labelled(ANSWERS[1], {"tone": 1})])
+        file.save([labeled(ANSWERS[0], {"tone": grade})])
+    file.save([labeled(ANSWERS[1], {"tone": 1})])
     assert path.read_bytes().startswith(before.rstrip("\n").encode())
     assert [row["id"] for row in rows(path)][-2:] == ["a0", "a1"]
     assert rows(path)[-2]["grades"] == {"tone": 5}
@@ -205,11 +205,11 @@ def test_a_saved_grade_keeps_every_other_line(tmp_path, before):
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     file = LabelFile(tmp_path, "labels.jsonl")
-    file.save([labelled(ANSWERS[0], {"tone": 2})])
+    file.save([labeled(ANSWERS[0], {"tone": 2})])
     before = (tmp_path / "labels.jsonl").read_bytes()
     monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
-        file.save([labelled(ANSWERS[1], {"tone": 2})])
+        file.save([labeled(ANSWERS[1], {"tone": 2})])
     assert (names(tmp_path), (tmp_path / "labels.jsonl").read_bytes()) == (["labels.jsonl"], before)
 
 
@@ -222,12 +222,12 @@ def test_a_branch_can_not_name_a_file_outside_the_repository(tmp_path):
 
 
 def test_imported_grades_are_added_and_a_contradiction_is_named():
-    mine = [labelled(ANSWERS[0], {"tone": 4}), labelled(ANSWERS[1], {"tone": 1, "form": 1})]
-    theirs = [labelled(ANSWERS[0], {"form": 2}), mine[1], labelled(ANSWERS[2], {"tone": 5})]
+    mine = [labeled(ANSWERS[0], {"tone": 4}), labeled(ANSWERS[1], {"tone": 1, "form": 1})]
+    theirs = [labeled(ANSWERS[0], {"form": 2}), mine[1], labeled(ANSWERS[2], {"tone": 5})]
     news, known = merged(mine, theirs, "form.jsonl")
     assert [(one.id, one.grades) for one in news] == [("a0", {"tone": 4, "form": 2}), ("a2", {"tone": 5})]
     assert known == 1
     with pytest.raises(ConfigError, match=r"form\.jsonl: a0 has 5 for tone, but 4 in the label file"):
-        merged(mine, [labelled(ANSWERS[0], {"tone": 5})], "form.jsonl")
+        merged(mine, [labeled(ANSWERS[0], {"tone": 5})], "form.jsonl")
     with pytest.raises(ConfigError, match="a0 differs from the one in the label file"):
-        merged(mine, [labelled(ANSWERS[0].model_copy(update={"output": "?"}), {"tone": 4})], "form.jsonl")
+        merged(mine, [labeled(ANSWERS[0].model_copy(update={"output": "?"}), {"tone": 4})], "form.jsonl")

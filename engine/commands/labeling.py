@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schemas.calibration import GRADES
 from schemas.errors import ConfigError
-from schemas.rubrics import LabelledAnswer, Rubric, SampleAnswer
+from schemas.rubrics import LabeledAnswer, Rubric, SampleAnswer
 
 BACK, SKIP, QUIT = "b", "s", "q"
 KEYS = "1-5 grade, b back, s skip, q quit"
@@ -25,7 +25,7 @@ class Question:
     """The grade that was given before, if the person went back."""
 
 
-class Labelling:
+class Labeling:
     """Asks for the grade of each dimension of each answer. ``grades`` are those that exist already, by id."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Labelling:
         """Number of answers with grades on some dimensions."""
         return sum(0 < len(given) < len(self._dimensions) for given in self._grades.values())
 
-    def press(self, key: str) -> LabelledAnswer | None:
+    def press(self, key: str) -> LabeledAnswer | None:
         """Takes a key; returns the answer with its grades so far if one was given. Other keys do nothing."""
         question = self.question
         if question is None:
@@ -78,7 +78,7 @@ class Labelling:
             if self._step % size == 0:
                 self._pass_graded()
             ordered = {name: given[name] for name in self._dimensions if name in given}
-            return labelled(question.answer, ordered)
+            return labeled(question.answer, ordered)
         return None
 
     def _pass_graded(self) -> None:
@@ -87,21 +87,21 @@ class Labelling:
             self._step += 1
 
 
-def labelled(answer: SampleAnswer, grades: Mapping[str, int]) -> LabelledAnswer:
+def labeled(answer: SampleAnswer, grades: Mapping[str, int]) -> LabeledAnswer:
     """Returns the answer with grades."""
-    return LabelledAnswer(**answer.model_dump(), grades=dict(grades))
+    return LabeledAnswer(**answer.model_dump(), grades=dict(grades))
 
 
 def merged(
-    mine: Sequence[LabelledAnswer], imported: Sequence[LabelledAnswer], where: str
-) -> tuple[list[LabelledAnswer], int]:
+    mine: Sequence[LabeledAnswer], imported: Sequence[LabeledAnswer], where: str
+) -> tuple[list[LabeledAnswer], int]:
     """Returns the answers of the file ``where`` that add a grade to ``mine``, with all their grades, and the number of
     those that add none.
 
     Raises ConfigError if a grade differs: the person has to decide which one holds.
     """
     known = {answer.id: answer for answer in mine}
-    news: list[LabelledAnswer] = []
+    news: list[LabeledAnswer] = []
     for answer in imported:
         old = known.get(answer.id)
         if old is None:
