@@ -35,7 +35,8 @@ def _loss(loss: Loss) -> Iterator[str]:
     more = f" and {len(loss.cases) - MOST_CASES} more" if len(loss.cases) > MOST_CASES else ""
     who = f"{visible(one.author)}, {one.when:%Y-%m-%d}"
     cases = plural(len(loss.cases), "case")
-    yield f"{one.sha[:7]} “{_cut(one.subject)}” ({who}) lost {cases}: {ids}{more}"
+    count = f"lost {cases} and fixed {loss.fixed}, by one answer each"
+    yield f"{one.sha[:7]} “{_cut(one.subject)}” ({who}) {count}: {ids}{more}"
     yield "  the guilty part:" if loss.confirmed else "  everything that it changed in the prompt:"
     for unit in loss.units:
         yield from (f"    - {_cut(line)}" for line in unit.after.splitlines()[:MOST_LINES])

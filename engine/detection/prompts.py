@@ -145,7 +145,7 @@ def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]
     if old and new:
         yield from _content_changes(old, new, _path(after, found))
     elif before is not None and found:
-        detail = str(versions.candidate) if isinstance(versions.candidate, Finding) else "readable again"
+        detail = "can't be read" if isinstance(versions.candidate, Finding) else "readable again"
         for path in [after.file] if after.file else _paths(found):
             yield Change(kind="prompt", detail=detail, path=path)
 

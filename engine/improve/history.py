@@ -54,6 +54,8 @@ class Loss(Value):
 
     revision: Revision
     cases: tuple[str, ...]
+    fixed: int
+    """Cases that failed before this commit and passed with it. As many as ``cases`` may be mere chance."""
     units: tuple[Unit, ...]
     """What the commit changed in the prompt; if ``confirmed``, only the parts that fresh runs showed to be guilty."""
     confirmed: bool = False
@@ -87,7 +89,7 @@ async def history(pasts: Sequence[Past], ports: Ports) -> tuple[History, Sequenc
     known = [case for case in cases if case.id in scores[-1]]
     failing = [n for n, case in enumerate(known) if scores[-1][case.id] < FAILS]
     losses = [
-        Loss(revision=pasts[number].revision, cases=ids, units=_units(pasts, number))
+        Loss(revision=pasts[number].revision, cases=ids, fixed=_fixed(scores, number), units=_units(pasts, number))
         for number, ids in lost(scores).items()
     ]
     losses.sort(key=lambda loss: -len(loss.cases))
@@ -124,6 +126,11 @@ def lost(scores: Sequence[Mapping[str, float]], only: Collection[str] | None = N
                 break
             guilty = number
     return {number: tuple(ids) for number, ids in found.items()}
+
+
+def _fixed(scores: Sequence[Mapping[str, float]], number: int) -> int:
+    before = scores[number - 1]
+    return sum(before.get(case, 1.0) < FAILS <= score for case, score in scores[number].items())
 
 
 def hints(

@@ -89,11 +89,7 @@ def _entries(
         names = [pair.name for pair in change.models] or [""]
         return [PlannedLineage(change=change, model=name, plan=None, reasons=reasons) for name in names]
 
-    if change.unreadable is not None:
-        if any(
-            reason.code is ReasonCode.UNREADABLE and reason.status is VerdictStatus.ERROR for reason in change.reasons
-        ):
-            return without_plan()  # the change's reasons already say why it can't be read
+    if change.unreadable is not None and not _says_unreadable(change):
         sentence = f"The candidate prompt can't be read: {change.unreadable}."
         return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
     if change.candidate is None or not change.models or change.tests is None:
@@ -110,6 +106,10 @@ def _entries(
         else:
             entries.append(PlannedLineage(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
+
+
+def _says_unreadable(change: LineageChange) -> bool:
+    return any((one.code, one.status) == (ReasonCode.UNREADABLE, VerdictStatus.ERROR) for one in change.reasons)
 
 
 def _lacks_grading(change: LineageChange) -> bool:

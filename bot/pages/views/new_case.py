@@ -64,7 +64,7 @@ def new_case(context: Context) -> Page | None:
         "keep": form.get("keep") == "1",
         "fields": fields,
         "why": COMMAND,
-        "command": None if tests else f"promptverdict tests add {shlex.quote(page.name)} --input FILE --expected TEXT",
+        "command": _command(page.name, tests),
         "masked": masker.found,
         "messages": shown,
     }
@@ -83,6 +83,11 @@ def new_case(context: Context) -> Page | None:
     if text:
         values["expected"] = _text(made.row.get("expected"))
     return change_page(context, place, values, lambda path, data: patches.add(path, data, made.row))
+
+
+def _command(lineage: str, tests: TestSet | None) -> str | None:
+    """Returns what people run in their clone instead; ``None`` if this site can read the test set."""
+    return None if tests else f"promptverdict tests add {shlex.quote(lineage)} --input FILE --expected TEXT"
 
 
 def _tests(path: str | None, data: bytes | None) -> TestSet | None:
