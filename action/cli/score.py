@@ -101,7 +101,9 @@ def _told(case: CaseEffect) -> str:
     answer = max(case.candidate, key=lambda one: one.count).text
     label = isinstance(case.expected, str) and case.reason.startswith("expected ")
     wanted = f"expected {_short(case.expected)}" if label or (case.expected and not case.reason) else case.reason
-    asked = f", asked {_short(case.inputs[0][1])}" if case.inputs else ""
+    # The longest input tells most: others are often names and switches.
+    longest = max((text for _, text in case.inputs), key=len, default="")
+    asked = f", asked {_short(longest)}" if longest else ""
     return f"{f'{_line(wanted)}, ' if wanted else ''}answered {_short(answer)}{asked}"
 
 

@@ -269,7 +269,7 @@ def _lines(found: Suggested) -> Iterator[str]:
     if rest:
         more = f" and {len(rest) - 10} more" if len(rest) > 10 else ""
         yield f"  no suggestion: {', '.join(rest[:10])}{more}"
-    for source in found.sources:
+    for source in found.sources if free.unlabeled else ():
         yield from _left_out(source)
     if found.asked and found.asked.unread:
         yield f"  {plural(len(found.asked.unread), 'answer')} of the model can't be read"
@@ -280,8 +280,8 @@ def _left_out(source: Source) -> Iterator[str]:
 
     for name, measured in source.measured.items():
         if source.left_out(name):
-            share = f"; {percent(measured.share)} of them are in it anyway"
-            yield f"  {source.name} can't tell {name}: {_confidence(measured)}{share}"
+            share = f"always suggesting it would be right in {percent(measured.share)}"
+            yield f"  the source {source.name} is not used for {name}: {_confidence(measured)}; {share}"
 
 
 def _confidence(measured: Measured) -> str:

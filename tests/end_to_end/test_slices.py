@@ -77,7 +77,7 @@ def test_a_model_is_measured_on_labeled_cases_and_paid_once(local, monkeypatch):
     again = local.run("tests", "slices", "triage", "--suggest", "--model", "toy", "--budget", "0")
     assert "32 answers stored; 0 calls" in again.err
     assert again.code == 0
-    assert "model can't tell edge: right in 0 of 30" in again.out
+    assert "the source model is not used for edge: right in 0 of 30" in again.out
 
 
 def test_a_budget_that_ends_leaves_what_is_known(local, monkeypatch):
