@@ -204,6 +204,6 @@ def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
 def _doubted(plan: Plan, why: str) -> Plan:
     warning = Finding(
         what=f"the judge of {plan.lineage} doesn't decide: {why}",
-        hint=f"promptverdict judge calibrate {plan.lineage} says what is missing; grade answers with judge label",
+        hint=f"grade sample answers with promptverdict judge label {plan.lineage}; judge calibrate says what is left",
     )
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

@@ -42,11 +42,8 @@ def shown_only(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Finding, ...]:
     if not idle:
         return ()
     told = "; ".join(f"{name} {_change(levels[name])}" for name in idle)
-    judged = (
-        f"grade sample answers with promptverdict judge label {plan.lineage}; a judge that agrees with people gates"
-    )
-    hint = judged if plan.judges else None
-    return (Finding(what=f"shown, but not used for the verdict: {told}", where=plan.lineage, hint=hint),)
+    # How a judge comes to gate is the calibration's warning to say.
+    return (Finding(what=f"shown, but not used for the verdict: {told}", where=plan.lineage),)
 
 
 def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:

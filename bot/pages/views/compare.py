@@ -122,7 +122,7 @@ def _cases(context: Context, base: str, counts: ComparedCounts | None, after: Ve
     here = {**ids, "kind": kind}
     return {
         "cases": [_line(context, one, after) for one in found[:CASES]],
-        "filters": [FilterGroup("To has a", tuple(links))],
+        "filters": [FilterGroup("Second version has a", tuple(links))],
         "cases_title": f"{plural(counts.shared, 'case')} with a score in both",
         "older": with_query(base, {**here, "after": found[CASES - 1].position}) if len(found) > CASES else None,
         "newest": with_query(base, here) if beyond is not None else None,
