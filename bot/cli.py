@@ -174,7 +174,12 @@ def doctor(
     from bot.variables import APP_ID
 
     as_document = output_format is DoctorFormat.JSON
-    if repository is not None and os.environ.get(TOKEN) and not os.environ.get(APP_ID.name):
+    if repository is not None and not os.environ.get(APP_ID.name):
+        if not os.environ.get(TOKEN):
+            raise UsageError(
+                f"neither {TOKEN} nor {APP_ID.name} is set",
+                hint=f"export {TOKEN}=$(gh auth token) to examine {repository} without a bot, or set the bot's own settings",
+            )
         raise typer.Exit(action_doctor(os.environ, sys.stdout, repository, as_document=as_document))
     code = run(os.environ, sys.stdout, now=datetime.now(UTC), as_document=as_document, only=repository)
     raise typer.Exit(code)

@@ -73,7 +73,7 @@ def compared(baseline: WatchedAnswers, today: WatchedAnswers, since: date | None
 def first_reading(answers: WatchedAnswers) -> Reading:
     """Returns the reading of a run whose answers later runs are compared with."""
     model = answers.record.model
-    why = f"the answers of {answers.day.isoformat()} by {model} are stored; later runs are compared with them"
+    why = f"the answers of {answers.day.isoformat()} by {model} are stored; runs of later days are compared with them"
     return Reading(question=Question.WATCH, level=Level.NO_DATA, day=answers.day, why=why)
 
 

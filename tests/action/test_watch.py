@@ -53,7 +53,7 @@ def weeks(github, stage, monkeypatch):
 
 
 def test_a_swap_becomes_one_issue_that_is_updated_and_closed(weeks):
-    assert "later runs are compared with them" in weeks.day()
+    assert "runs of later days are compared with them" in weeks.day()
     assert "triage: ok." in weeks.day()
     assert (weeks.model.requests, weeks.outputs["verdict"], weeks.outputs["calls"]) == (72, "approved", "36")
     weeks.model.wrong = 2
@@ -76,7 +76,7 @@ def test_a_person_who_closes_the_issue_takes_the_new_model_for_normal(weeks):
     weeks.model.reported = "house-1-1101"
     assert "the provider reports house-1-1101 instead of house-1-0601" in weeks.day()
     weeks.closed("mia")
-    assert "later runs are compared with them" in weeks.day()
+    assert "runs of later days are compared with them" in weeks.day()
     assert "triage: ok." in weeks.day()
     assert len(weeks.issues) == 1
 

@@ -102,7 +102,7 @@ def test_a_model_that_changes_behind_its_name_is_found_and_told_once(town):
     town.records.set_watch(town.repo.repository_id, "triage", every_days=1, by="mia", at=town.clock.utc())
     first = town.day()
     assert (first.state, town.model.requests) == (AlertState.NO_DATA, 36)
-    assert "later runs are compared with them" in first.reading.why
+    assert "runs of later days are compared with them" in first.reading.why
     quiet = town.day(kill=True)
     assert quiet.state is AlertState.OK
     assert town.model.requests == 72, "each day asks anew, and a killed worker's answers are not paid twice"
