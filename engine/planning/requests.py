@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
+from engine.planning.call_cost import Size, size_of
 from schemas.prompts import Message, Request
 
 
@@ -15,7 +16,7 @@ class Requests(Sequence[Request]):
         self._like = like
         # Role and content in turn: as objects, short messages take three times as much memory.
         self._texts = [tuple(part for one in each for part in (one.role, one.content)) for each in messages]
-        self.digests = [like.sending(each).digest for each in messages]
+        self.digests = like.digests(messages)
         """By case."""
 
     def __len__(self) -> int:
@@ -31,6 +32,21 @@ class Requests(Sequence[Request]):
         texts = self._texts[at]
         messages = tuple(Message(role=role, content=text) for role, text in zip(texts[::2], texts[1::2], strict=True))
         return self._like.sending(messages, self.digests[at])
+
+    def sizes(self) -> Iterator[Size]:
+        """Yields the size of each request, without making it."""
+        like = size_of(self._like.sending(()))
+        for texts in self._texts:
+            read = sum(len(text.encode()) for text in texts[1::2])
+            yield like._replace(read=like.read + read, turns=like.turns + len(texts) // 2)
+
+
+def sizes_of(requests: Sequence[Request | None]) -> Iterator[Size | None]:
+    """Yields the size of each request."""
+    if isinstance(requests, Requests):
+        yield from requests.sizes()
+    else:
+        yield from (None if request is None else size_of(request) for request in requests)
 
 
 def digest_at(requests: Sequence[Request | None], case: int) -> str | None:
