@@ -178,7 +178,7 @@ def doctor(
         if not os.environ.get(TOKEN):
             raise UsageError(
                 f"neither {TOKEN} nor {APP_ID.name} is set",
-                hint=f"export {TOKEN}=$(gh auth token) to examine {repository} without a bot, or set the bot's own settings",
+                hint=f"without a bot: export {TOKEN}=$(gh auth token); with a bot: set its own settings",
             )
         raise typer.Exit(action_doctor(os.environ, sys.stdout, repository, as_document=as_document))
     code = run(os.environ, sys.stdout, now=datetime.now(UTC), as_document=as_document, only=repository)
