@@ -84,7 +84,11 @@ soak: $(READY) ## Run the long campaigns: kills, faults, fuzzing, schedules (hou
 bench: $(READY) ## Measure speed, also beside other tools (installs them into .bench/ once, 2 GB)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
+	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.whole_command lineages --sizes 10,100,1000
+	$(BIN)/python -m benchmarks.whole_command cases --sizes 1000,100000
+	$(BIN)/python -m benchmarks.whole_command cases --sizes 1000,100000 --plan
 	$(BIN)/python -m benchmarks.ack
 	$(BIN)/python -m benchmarks.organization
 	$(BIN)/python -m benchmarks.pages
