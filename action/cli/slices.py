@@ -269,16 +269,16 @@ def _lines(found: Suggested) -> Iterator[str]:
     if rest:
         more = f" and {len(rest) - 10} more" if len(rest) > 10 else ""
         yield f"  no suggestion: {', '.join(rest[:10])}{more}"
-    for source in found.sources if free.unlabeled else ():
-        yield from _left_out(source)
+    yield from _left_out(found)
     if found.asked and found.asked.unread:
         yield f"  {plural(len(found.asked.unread), 'answer')} of the model can't be read"
 
 
-def _left_out(source: Source) -> Iterator[str]:
+def _left_out(found: Suggested) -> Iterator[str]:
     from engine.render.figures import percent
 
-    for name, measured in source.measured.items():
+    measures = [(source, *each) for source in found.sources for each in source.measured.items()]
+    for source, name, measured in measures if found.free.unlabeled else ():
         if source.left_out(name):
             share = f"always suggesting it would be right in {percent(measured.share)}"
             yield f"  the source {source.name} is not used for {name}: {_confidence(measured)}; {share}"

@@ -35,7 +35,7 @@ def hostile_records(folder, text):
     for number in (1, 2):
         card = attacked(text)
         at = NOW - timedelta(days=3 - number)
-        keep(records, REPO, card, number, at=at, before=number - 1, after=number, author=text, word=text, by=text)
+        keep(records, REPO, card, number, at=at, before=number - 1, after=number, author=text, word=text)
     in_production(records, NOW, text, card.lineages[0].lineage)
     records.audit(
         AuditEntry(
