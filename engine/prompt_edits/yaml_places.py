@@ -155,8 +155,19 @@ def _styles(text: str, node: ScalarNode, new: str) -> Iterator[str]:
     elif node.style == "'" and "\n" not in new:
         yield "'" + new.replace("'", "''") + "'"
     elif not node.style:
-        yield new if "\n" not in new else _literal(lines, node, new)
+        if "\n" in new:
+            yield _literal(lines, node, new)
+        elif _is_text(new):
+            yield new
     yield scalar(new) if scalar(new) != new else f'"{new}"'
+
+
+def _is_text(plain: str) -> bool:
+    """Returns whether YAML reads a plain scalar as a text, and not as a number, a truth value or a date."""
+    import yaml
+
+    tag: str = yaml.SafeLoader("").resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
+    return tag == "tag:yaml.org,2002:str"
 
 
 def _block(lines: Sequence[str], node: ScalarNode, new: str) -> str:
