@@ -10,9 +10,11 @@ from pydantic import JsonValue
 
 from engine.readers.bounded import Source
 from engine.readers.cases import case_of
+from engine.render.figures import plural
 from schemas.check_config import Check
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError, PromptVerdictError
+from schemas.prompts import Finding
 from schemas.testsets import TestCase, TestSet
 from schemas.use_cases import UseCase
 from schemas.values import Value
@@ -24,6 +26,8 @@ OWN = "own input"
 """The id of the case that a person wrote."""
 NEEDS_EXPECTED = (UseCase.CLASSIFICATION.value, UseCase.EXTRACTION.value)
 """Use cases that score nothing without an expected output."""
+
+MOST_NAMES = 5
 
 
 class Pick(StrEnum):
@@ -78,6 +82,12 @@ def on_cases(detection: Detection, lineage: str, draft: DraftEdit) -> Detection:
     change = next((one for one in detection.lineages if one.name == lineage), None)
     if change is None:
         raise ConfigError("this draft changes nothing for a model", hint="edit the prompt, its model or a parameter")
+    if others := [one.name for one in detection.lineages if one is not change]:
+        shared = Finding(
+            what=f"This edit also changes {plural(len(others), 'other prompt')}: {', '.join(others[:MOST_NAMES])}",
+            hint="this run doesn't measure them; the check of a pull request does",
+        )
+        change = change.model_copy(update={"warnings": (*change.warnings, shared)})
     if draft.pick is not Pick.ALL:
         change = _picked(change, draft)
     return detection.model_copy(update={"lineages": (change,)})

@@ -155,9 +155,10 @@ def playground(context: Context) -> Page | Redirect | None:
 def _as_typed(context: Context, bench: Bench) -> Bench:
     """Returns the bench with the form as it was sent, as far as it can be read."""
     try:
-        edit = edit_of(bench.opened, context.form)
+        edit = edit_of(bench.opened, context.form, bench.edit)
     except ConfigError:
-        edit = edit_of(bench.opened, {k: v for k, v in context.form.items() if not k.startswith("parameter.")})
+        form = {name: text for name, text in context.form.items() if not name.startswith("parameter.")}
+        edit = edit_of(bench.opened, form, bench.edit)
     return Bench(bench.page, bench.branch, bench.commit, bench.opened, bench.draft, edit)
 
 
@@ -196,12 +197,16 @@ def _started(context: Context, bench: Bench, edit: DraftEdit, draft: int) -> Run
         raise ConfigError("the prompt has no test set", hint="try your own input")
     if edit.pick is Pick.OWN and not any(text.strip() for text in edit.inputs.values()):
         raise ConfigError("your own input is empty", hint="enter an input for the prompt")
+    if not bench.opened.change.models:
+        raise ConfigError("the prompt has no model", hint="name one in promptverdict.yaml")
     check_caps(context)
     most = estimate_of(context, bench.page, bench.opened, edit)
     ask = asking(context, most.most_usd, most.call_usd) if most is not None else asking(context, None)
     model = edit.model or bench.opened.model
     request = ExperimentRequest(
-        lineage=bench.page.name, models=(model,) if model else tuple(bench.opened.models[:1]), by=ask.by
+        lineage=bench.page.name,
+        models=(model,) if model else tuple(pair.name for pair in bench.opened.change.models),
+        by=ask.by,
     )
     ask = ask.model_copy(update={"draft_id": draft, "document": edit.model_dump_json()})
     return context.records.ask(context.repository, bench.commit, bench.branch, request, ask, at=context.now)
@@ -282,6 +287,7 @@ def live_values(context: Context, run: Run, asked: AskedRun, other: int | None =
         "answered": max((len(scores) for scores in answers.scores.values()), default=0),
         "gate": gate,
         "other": other,
+        "several": run.request is not None and len(run.request.models) > 1,
         "partial": draft.pick is not Pick.ALL,
         "own": draft.pick is Pick.OWN,
     }

@@ -30,9 +30,12 @@ PATIENCE_S = 1.0
 
 @dataclass
 class LiveCase:
-    """One case in the table."""
+    """One case on one model in the table."""
 
+    number: int
+    """Of the row, in the order in which the rows came."""
     position: int
+    model: str
     case: str
     inputs: tuple[tuple[str, str], ...] = ()
     expected: str = ""
@@ -53,27 +56,29 @@ class LiveCase:
 
 @dataclass
 class Answers:
-    """The answers of a run by case, in the order in which the cases came."""
+    """The answers of a run by case and model, in the order in which they came."""
 
-    cases: dict[int, LiveCase] = field(default_factory=dict)
-    scores: dict[Arm, dict[int, float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    cases: dict[tuple[int, str], LiveCase] = field(default_factory=dict)
+    scores: dict[Arm, dict[tuple[int, str], float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
     last: int = 0
     """The number of the last answer."""
 
     def add(self, found: Iterable[tuple[int, ShownAnswer]]) -> list[LiveCase]:
         """Takes answers, and returns the cases in the table that they change."""
-        changed: dict[int, LiveCase] = {}
+        changed: dict[tuple[int, str], LiveCase] = {}
         for number, one in found:
             self.last = max(self.last, number)
             if one.repetition:  # a failure that is confirmed; the table shows the first answer
                 continue
+            key = one.position, one.model
             if one.score is not None:
-                self.scores[one.arm][one.position] = one.score
-            if one.position not in self.cases and len(self.cases) >= SHOWN_CASES:
+                self.scores[one.arm][key] = one.score
+            if key not in self.cases and len(self.cases) >= SHOWN_CASES:
                 continue
-            case = self.cases.setdefault(one.position, LiveCase(one.position, one.case, one.inputs, one.expected))
+            new = LiveCase(len(self.cases), one.position, one.model, one.case, one.inputs, one.expected)
+            case = self.cases.setdefault(key, new)
             case.answers[one.arm] = one
-            changed[one.position] = case
+            changed[key] = case
         return list(changed.values())
 
     @property
@@ -142,10 +147,11 @@ def ordered(cases: Iterable[LiveCase]) -> list[LiveCase]:
 
 
 def beside(answers: Answers, other: Answers) -> None:
-    """Puts the answers of another variant beside those of the same cases."""
-    by_case = {one.case: one.answers.get(Arm.CANDIDATE) for one in other.cases.values()}
+    """Puts the answers of another variant beside those of the same cases, on the same model if it ran on several."""
+    several = len({one.model for one in other.cases.values()}) > 1
+    found = {(one.case, one.model if several else ""): one.answers.get(Arm.CANDIDATE) for one in other.cases.values()}
     for one in answers.cases.values():
-        one.other = by_case.get(one.case)
+        one.other = found.get((one.case, one.model if several else ""))
 
 
 @dataclass(frozen=True)
