@@ -67,20 +67,7 @@ def edit_of(opened: Opened, form: Mapping[str, str], kept: DraftEdit | None = No
     Nor is what equals the prompt as the page showed it (``seen.``): the branch may have moved since, and a field that
     the person left alone must not undo that. Raises ConfigError for a number that is none.
     """
-    texts = {}
-    for index, message in enumerate(opened.prompt.messages):
-        given = form.get(f"text.{index}")
-        if given is not None and mark_of(given) not in (form.get(f"seen.text.{index}"), mark_of(message.content)):
-            text = like(message.content, untyped(message.content, given))
-            if text != message.content:
-                texts[index] = text
-    now, parameters = opened.parameters(), {}
-    for name in PARAMETERS:
-        field = f"parameter.{name}"
-        if field not in form or form[field] == form.get(f"seen.{field}"):
-            continue
-        if (value := _number(name, form[field])) != now.get(name):
-            parameters[name] = value
+    texts = _texts(opened, form)
     model = None if form.get("model") == form.get("seen.model") else form.get("model")
     pick = form.get("pick", "")
     chosen = Pick(pick) if pick in tuple(Pick) else Pick.ALL
@@ -93,12 +80,34 @@ def edit_of(opened: Opened, form: Mapping[str, str], kept: DraftEdit | None = No
             for index in texts
         },
         model=None if model == opened.model else model or None,
-        parameters=parameters,
+        parameters=_parameters(opened, form),
         pick=chosen,
         name=name[:500],
         inputs={one: form.get(f"input.{one}", "") for one in inputs_of(opened)},
         expected=form.get("expected", ""),
     )
+
+
+def _texts(opened: Opened, form: Mapping[str, str]) -> dict[int, str]:
+    found = {}
+    for index, message in enumerate(opened.prompt.messages):
+        given = form.get(f"text.{index}")
+        if given is not None and mark_of(given) not in (form.get(f"seen.text.{index}"), mark_of(message.content)):
+            text = like(message.content, untyped(message.content, given))
+            if text != message.content:
+                found[index] = text
+    return found
+
+
+def _parameters(opened: Opened, form: Mapping[str, str]) -> dict[str, int | float | None]:
+    now, found = opened.parameters(), {}
+    for name in PARAMETERS:
+        field = f"parameter.{name}"
+        if field not in form or form[field] == form.get(f"seen.{field}"):
+            continue
+        if (value := _number(name, form[field])) != now.get(name):
+            found[name] = value
+    return found
 
 
 def mark_of(text: str) -> str:
