@@ -57,6 +57,8 @@ class DraftEdit(Value):
     """The inputs of the case that the person wrote."""
     expected: str = ""
     """Its expected output; empty: none."""
+    page: str = ""
+    """The page that wrote it last. No part of what is run."""
 
     @property
     def edits(self) -> bool:

@@ -85,6 +85,7 @@ def edit_of(opened: Opened, form: Mapping[str, str], kept: DraftEdit | None = No
         name=name[:500],
         inputs={one: form.get(f"input.{one}", "") for one in inputs_of(opened)},
         expected=form.get("expected", ""),
+        page=form.get("page", "")[:64],
     )
 
 

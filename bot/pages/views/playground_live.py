@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from engine.playground.draft import DraftEdit, Pick
 from engine.render.figures import plural
 from schemas.outcomes import Arm
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from bot.pages.context import Context
     from bot.store.asked_values import AskedRun, ShownAnswer
     from bot.store.page_values import RunPage
     from bot.store.records import Records
@@ -170,3 +172,31 @@ def gate_says(records: Records, run: Run) -> GateSays | None:
         return None
     cards = page.overview.lineages if page.overview else ()
     return GateSays(cards[0] if cards else None, page, addresses.run(run.repository_id, run.sequence))
+
+
+def live_values(context: Context, run: Run, asked: AskedRun, other: int | None = None) -> dict[str, object]:
+    """Returns what is shown of a run: its status, its answers, its verdict."""
+    answers = answers_of(context.records, run.sequence)
+    if other is not None:
+        beside(answers, answers_of(context.records, other))
+    gate = None if run.state.is_open else gate_says(context.records, run)
+    draft = DraftEdit.model_validate_json(asked.document or "{}")
+    return {
+        "run": run,
+        "status": status_of(run, asked, answers, context.now),
+        "cases": list(answers.cases.values()) if run.state.is_open else ordered(answers.cases.values()),
+        "answered": max((len(scores) for scores in answers.scores.values()), default=0),
+        "gate": gate,
+        "other": other,
+        "several": run.request is not None and len(run.request.models) > 1,
+        "partial": draft.pick is not Pick.ALL,
+        "own": draft.pick is Pick.OWN,
+    }
+
+
+def pick_words(asked: AskedRun) -> str:
+    """Returns which cases a run had, in words."""
+    draft = DraftEdit.model_validate_json(asked.document or "{}")
+    if draft.pick in (Pick.SLICE, Pick.CASE):
+        return f"{draft.pick.value} {draft.name}"
+    return "all cases" if draft.pick is Pick.ALL else "own input"
