@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from engine.new_cases.draft import json_or_text
 from engine.readers.bounded import Source
 from engine.readers.cases import case_of
 from engine.render.figures import plural
@@ -72,7 +73,7 @@ def own_row(draft: DraftEdit, tests: TestSet | None) -> dict[str, JsonValue]:
     if draft.expected.strip():
         known = [case.expected for case in tests.cases if case.expected is not None] if tests is not None else []
         plain = not known or any(isinstance(one, str) for one in known)
-        row["expected"] = draft.expected.strip() if plain else _json(draft.expected)
+        row["expected"] = draft.expected.strip() if plain else json_or_text(draft.expected.strip())
     return row
 
 
@@ -133,13 +134,3 @@ def _unscored(config: LineageConfig) -> LineageConfig:
         model=config.model,
         checks=(Check(name="any answer", max_characters=10**9),),
     )
-
-
-def _json(text: str) -> JsonValue:
-    import json
-
-    try:
-        value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
-        return text.strip()
-    return value
