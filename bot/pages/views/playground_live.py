@@ -64,6 +64,8 @@ class Answers:
     scores: dict[Arm, dict[tuple[int, str], float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
     last: int = 0
     """The number of the last answer."""
+    most: int = SHOWN_CASES
+    """The most cases that are kept."""
 
     def add(self, found: Iterable[tuple[int, ShownAnswer]]) -> list[LiveCase]:
         """Takes answers, and returns the cases in the table that they change."""
@@ -75,7 +77,7 @@ class Answers:
             key = one.position, one.model
             if one.score is not None:
                 self.scores[one.arm][key] = one.score
-            if key not in self.cases and len(self.cases) >= SHOWN_CASES:
+            if key not in self.cases and len(self.cases) >= self.most:
                 continue
             new = LiveCase(len(self.cases), one.position, one.model, one.case, one.inputs, one.expected)
             case = self.cases.setdefault(key, new)
@@ -90,7 +92,8 @@ class Answers:
         both = before.keys() & after.keys()
         if not both:
             return None
-        return fmean(before[one] for one in both), fmean(after[one] for one in both), len(both)
+        cases = {position for position, _ in both}
+        return fmean(before[one] for one in both), fmean(after[one] for one in both), len(cases)
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ class Status:
         return self.run.state.is_open
 
 
-def answers_of(records: Records, sequence: int, upto: int | None = None) -> Answers:
+def answers_of(records: Records, sequence: int, upto: int | None = None, *, most: int = SHOWN_CASES) -> Answers:
     """Returns the answers of a run so far; ``upto``: those up to a number, for a reader who has seen them."""
-    made = Answers()
+    made = Answers(most=most)
     while len(found := records.answers_after(sequence, made.last, MOST_ANSWERS)):
         seen = [one for one in found if upto is None or one[0] <= upto]
         made.add(seen)
@@ -178,7 +181,8 @@ def live_values(context: Context, run: Run, asked: AskedRun, other: int | None =
     """Returns what is shown of a run: its status, its answers, its verdict."""
     answers = answers_of(context.records, run.sequence)
     if other is not None:
-        beside(answers, answers_of(context.records, other))
+        # All of them: the first cases of another run may be others than those in the table.
+        beside(answers, answers_of(context.records, other, most=MOST_ANSWERS))
     gate = None if run.state.is_open else gate_says(context.records, run)
     draft = DraftEdit.model_validate_json(asked.document or "{}")
     return {

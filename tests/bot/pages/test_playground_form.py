@@ -7,7 +7,7 @@ import pytest
 
 from bot.pages.views import playground_form
 from bot.pages.views.playground_form import edit_of, estimate_of, mark_of
-from bot.pages.views.playground_live import Answers, beside
+from bot.pages.views.playground_live import SHOWN_CASES, Answers, answers_of, beside
 from bot.store.asked_values import ShownAnswer
 from engine.detection.edited_tree import EditedTree
 from engine.detection.files import Files
@@ -124,10 +124,25 @@ def test_answers_of_several_models_are_not_mixed():
         (0, "large", "no_change", {f"large {arm}" for arm in Arm}),
         (1, "small", "no_change", {f"small {arm}" for arm in Arm}),
     ]
-    assert found.means == (0.5, 0.5, 2)
+    assert found.means == (0.5, 0.5, 1)
     beside(found, other)
     assert [one.other.model for one in found.cases.values()] == ["large", "small"]
     one_model = Answers()
     one_model.add([(1, answer(0, Arm.CANDIDATE, "third", 1.0))])
     beside(found, one_model)
     assert {one.other.model for one in found.cases.values()} == {"third"}
+
+
+def test_another_variant_is_shown_whichever_of_its_cases_came_first():
+    def answers(order):
+        return [(number, answer(position, Arm.CANDIDATE, "large", 1.0)) for number, position in enumerate(order, 1)]
+
+    class Records:
+        def answers_after(self, sequence, after, limit):
+            order = range(100) if sequence == 1 else reversed(range(100))
+            return [one for one in answers(order) if one[0] > after][:limit]
+
+    shown = answers_of(Records(), 1)
+    beside(shown, answers_of(Records(), 2, most=100))
+    assert len(shown.cases) == SHOWN_CASES
+    assert all(one.other is not None for one in shown.cases.values())
