@@ -73,9 +73,10 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
     """Returns the report within ``limits``. Scripts only sort, filter and switch the theme."""
     template = page_environment().get_template("report.html.jinja")
     style, script = page_source("report.css"), page_source("report.js")
-    text = ""
+    text, factor = "", 1.0
     for rung, room in enumerate(LADDER):
-        if rung + 1 < len(LADDER) and _least_size(scorecard, room) > limits.characters:
+        least = _least_size(scorecard, room)
+        if rung + 1 < len(LADDER) and factor * least > limits.characters:
             continue
         page = template.render(
             card=scorecard,
@@ -92,6 +93,8 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
         text = html_for_logs(page)
         if limits.hold(text):
             break
+        # The next levels probably exceed their bounds as much as this one did. Each costs seconds if prompts are many.
+        factor = 0.75 * len(text) / max(1, least)
     return text
 
 
