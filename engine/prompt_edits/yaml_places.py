@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from pydantic import JsonValue
 
+from engine.detection.prompt_diff import ends_in_common
 from engine.test_edits import NoEditError
 from engine.test_edits.yaml_text import composed, flow, last_line, scalar, set_in_map
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 """Columns of a paragraph that is written anew, if the old one was shorter."""
+MOST_PAIRS = 2_000
+"""Pairs of an old and a new paragraph that are compared, to keep line breaks. Comparing takes long."""
+MOST_WORDS = 250_000
+"""The largest product of the numbers of words that differ in two paragraphs, for the same reason."""
 
 
 def edited_scalars(text: str, old: str, new: str) -> Iterator[tuple[str, ...]]:
@@ -194,6 +199,8 @@ def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
     groups = [group for group in groups if group]
     before, after = old.split("\n"), new.split("\n")
     known = dict(zip((part for part in before if part), groups, strict=False))
+    gone = {part: lines for part, lines in known.items() if part not in after}
+    near = gone if len(gone) * len(after) <= MOST_PAIRS else {}
     width = max([WIDTH, *(len(line) for line in body)])
     put: list[str] = []
     for number, part in enumerate(after):
@@ -201,7 +208,7 @@ def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
             put.append("")
         if part:
             wrapped = textwrap.wrap(part, width - len(indent), break_long_words=False, break_on_hyphens=False)
-            put += known.get(part) or _wrapped_like(known, part) or [indent + line for line in wrapped]
+            put += known.get(part) or _wrapped_like(near, part) or [indent + line for line in wrapped]
     return put
 
 
@@ -220,10 +227,15 @@ def _wrapped_like(known: Mapping[str, Sequence[str]], part: str) -> list[str]:
     old, new = near.split(" "), part.split(" ")
     if "" in old or "" in new:  # several blanks: a line break there would change the text
         return []
+    first, last = ends_in_common(old, new)
+    equal = [(0, first, 0), (len(old) - last, len(old), len(new) - last)]
+    inner = old[first : len(old) - last], new[first : len(new) - last]
+    if len(inner[0]) * len(inner[1]) <= MOST_WORDS:
+        blocks = SequenceMatcher(None, *inner, autojunk=False).get_matching_blocks()
+        equal += [(first + a, first + a + size, first + b) for a, b, size in blocks]
     starts = {0}
-    for tag, i, j, k, _ in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            starts |= {k + end - i for end in ends if i <= end <= j}
+    for i, j, k in equal:
+        starts |= {k + end - i for end in ends if i <= end <= j}
     cuts = [*sorted(starts), len(new)]
     return [indent + " ".join(new[a:b]) for a, b in pairwise(cuts) if new[a:b]]
 

@@ -5,7 +5,7 @@ import difflib
 import pytest
 import yaml
 
-from engine.prompt_edits import NotEditableError
+from engine.prompt_edits import NotEditableError, yaml_places
 from engine.prompt_edits.config_edit import with_parameter
 from engine.prompt_edits.edit import Editing
 from engine.readers.prompts.registry import READERS
@@ -248,6 +248,31 @@ def test_a_parameter_of_a_model_is_not_changed_for_others_that_use_it(config):
         return
     with pytest.raises(NotEditableError, match="other prompts or judges use the model large too"):
         edited()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["a b " * 20_000 + "a"], ["b a a b " * 10_000 + "end"]),
+        ([f"a {n}" for n in range(3_000)], [f"b {n}" for n in range(3_000)]),
+    ],
+)
+def test_a_long_folded_text_is_not_compared_word_by_word(old, new, monkeypatch):
+    class Bounded(yaml_places.SequenceMatcher):
+        pairs = 0
+
+        def __init__(self, junk, one, other, autojunk=True):
+            Bounded.pairs += 1
+            assert len(one) * len(other) <= 2_000**2
+            super().__init__(junk, one, other, autojunk)
+
+    monkeypatch.setattr(yaml_places, "SequenceMatcher", Bounded)
+    body = "\n\n".join(f"      {part}" for part in old)
+    before = f"messages:\n  - role: system\n    content: >-\n{body}\n  - role: user\n    content: '{{{{t}}}}'\n"
+    edit = Editing(reference_of("a.yaml"), {"a.yaml": before.encode()})
+    edit.set_text(0, "\n".join(new))
+    assert edit.prompt.messages[0].content == "\n".join(new)
+    assert Bounded.pairs <= yaml_places.MOST_PAIRS
 
 
 HOSTILE = [
