@@ -190,15 +190,8 @@ def _block(lines: Sequence[str], node: ScalarNode, new: str) -> str:
 
 def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
     """Returns the lines of a folded text. Each line break of the text is a blank line between paragraphs."""
-    groups: list[list[str]] = [[]]
-    for line in body:
-        if line.strip():
-            groups[-1].append(line)
-        elif groups[-1]:
-            groups.append([])
-    groups = [group for group in groups if group]
     before, after = old.split("\n"), new.split("\n")
-    known = dict(zip((part for part in before if part), groups, strict=False))
+    known = dict(zip((part for part in before if part), _paragraphs(body), strict=False))
     gone = {part: lines for part, lines in known.items() if part not in after}
     near = gone if len(gone) * len(after) <= MOST_PAIRS else {}
     width = max([WIDTH, *(len(line) for line in body)])
@@ -210,6 +203,17 @@ def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
             wrapped = textwrap.wrap(part, width - len(indent), break_long_words=False, break_on_hyphens=False)
             put += known.get(part) or _wrapped_like(near, part) or [indent + line for line in wrapped]
     return put
+
+
+def _paragraphs(body: Sequence[str]) -> list[list[str]]:
+    """Returns the lines between blank lines."""
+    groups: list[list[str]] = [[]]
+    for line in body:
+        if line.strip():
+            groups[-1].append(line)
+        elif groups[-1]:
+            groups.append([])
+    return [group for group in groups if group]
 
 
 def _wrapped_like(known: Mapping[str, Sequence[str]], part: str) -> list[str]:
