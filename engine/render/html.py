@@ -62,6 +62,7 @@ LADDER = (
     Room(80, 500, 0, 500, diff_lines=200),
     Room(80, 60, 0, 200, diff_lines=100),
     Room(60, 20, 0, 60, diff_lines=60),
+    Room(60, 5, 0, 30, diff_lines=20),
     Room(60, 5, 0, 10, rows=500, diff_lines=20),
 )
 """Levels of detail, from everything to the essentials. Counts are exact on every level."""
