@@ -12,7 +12,7 @@ from bot.alerts.publisher import AlertPublisher
 from engine.alerts.states import AlertState
 from engine.drift.reading import Question
 from schemas.errors import HostUnavailable
-from tests.bot.alerts.production import QUIET, REPO, SHIFTED, START, at_day, fill
+from tests.bot.alerts.production import QUIET, REPO, SHIFTED, START, at_day, entry, fill
 
 pytestmark = pytest.mark.slow
 
@@ -207,16 +207,16 @@ def test_a_paused_alert_is_quiet_and_a_resumed_one_speaks(bot):
     at = at_day(SHIFT + 4)
     bot.read(SHIFT + 3)
     bot.tell()
-    key = (REPO.repository_id, "triage", Question.PAST)
-    assert bot.records.pause_alert(*key, by="mia", at=at)
-    assert not bot.records.pause_alert(*key, by="max", at=at)
+    key = ("triage", Question.PAST)
+    assert bot.records.pause_alert(*key, entry(at))
+    assert not bot.records.pause_alert(*key, entry(at, by="max"))
     bot.tell()
     assert bot.issues[0]["state"] == "closed"
     bot.read(SHIFT + 5)
     found = bot.past()
     assert (found.state, found.by, found.reading.day) == (AlertState.PAUSED, "mia", found.standing.day)
-    assert bot.records.resume_alert(*key, at=at)
-    assert not bot.records.resume_alert(*key, at=at)
+    assert bot.records.resume_alert(*key, entry(at))
+    assert not bot.records.resume_alert(*key, entry(at))
     bot.read(SHIFT + 6)
     assert bot.past().state is AlertState.ALERT
     bot.tell()
@@ -227,7 +227,7 @@ def test_a_paused_alert_is_quiet_and_a_resumed_one_speaks(bot):
 def test_what_a_person_takes_for_normal_is_the_new_past(bot):
     bot.read(SHIFT + 3)
     since = bot.past().reading.since
-    assert bot.records.restart_alert(REPO.repository_id, "triage", Question.PAST, start=since, at=at_day(SHIFT + 4))
+    assert bot.records.restart_alert("triage", Question.PAST, entry(at_day(SHIFT + 4)), start=since)
     bot.read(SHIFT + 5)
     found = bot.past()
     assert found.state is AlertState.NO_DATA
