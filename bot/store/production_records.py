@@ -7,15 +7,22 @@ import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, func
+from sqlalchemy import BigInteger, case, delete, func, type_coerce
 from sqlmodel import col, select
 
 from bot.store.hub_tables import ReadTokens
 from bot.store.hub_values import TokenKind
 from bot.store.installations import hold
-from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSettings, ProductionSpans
+from bot.store.production_tables import (
+    PICO,
+    ProductionContents,
+    ProductionHours,
+    ProductionSettings,
+    ProductionSpans,
+)
 from bot.store.production_values import (
     DayDecisions,
     HourFigures,
@@ -116,7 +123,9 @@ class ProductionRecords:
         """Returns the sums of every prompt of every repository since a full hour, the most used first."""
         table = ProductionHours
         deferred, failed = (case((of != "", table.calls), else_=0) for of in (col(table.deferred), col(table.error)))
-        sums = (col(table.calls), deferred, failed, col(table.cost_usd), col(table.latency_ms))
+        # As a float: SQLite's sum of whole numbers fails where it grows too large.
+        cost_usd = type_coerce(col(table.cost_usd), BigInteger) / float(PICO)
+        sums = (col(table.calls), deferred, failed, cost_usd, col(table.latency_ms))
         keys = (col(table.repository_id), col(table.lineage), col(table.decision))
         of = select(*keys, *(func.sum(one) for one in sums)).where(col(table.hour) >= since).group_by(*keys)
         found: dict[tuple[int, str], PromptTotals] = {}
@@ -130,7 +139,7 @@ class ProductionRecords:
                     int(calls) + (before.calls if before else 0),
                     int(later) + (before.deferred if before else 0),
                     int(errors) + (before.errors if before else 0),
-                    cost + (before.cost_usd if before else 0),
+                    Decimal(cost) + (before.cost_usd if before else 0),
                     float(latency_ms) / 1_000 + (before.latency_s if before else 0.0),
                     decisions,
                 )

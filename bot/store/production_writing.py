@@ -8,6 +8,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, text
@@ -31,6 +32,8 @@ KEYS = 1_000
 """Distinct keys of a repository's hour. What comes after them is counted as ``OTHER``: names in traces could otherwise
 fill the table."""
 OTHER = "(other)"
+MOST_USD = Decimal(1_000_000)
+"""Largest cost of an hour and key. A sender may claim any number of tokens, and the column ends at nine millions."""
 KEEP_HOURS = timedelta(days=400)
 """How long hourly figures are kept: a year, and the weeks before it to compare with."""
 _DAY = re.compile(r"[0-9]{8}")
@@ -102,7 +105,8 @@ def figures_of(row: ProductionHours) -> Figures:
 
 
 def _columns(figures: Figures) -> dict[str, Any]:
-    return {**figures._asdict(), "latencies": json.dumps(figures.latencies)}
+    cost = min(figures.cost_usd, MOST_USD)
+    return {**figures._asdict(), "cost_usd": cost, "latencies": json.dumps(figures.latencies)}
 
 
 def _key(row: ProductionHours) -> HourKey:
