@@ -136,17 +136,15 @@ class AlertRecords:
         """Returns the episodes about which something is to be told, oldest first. ``channels``: there are others than
         issues."""
         untold = (col(AlertEpisodes.told_version) < col(AlertEpisodes.version)) & ~col(AlertEpisodes.refused)
-        unsent = or_(
-            col(AlertEpisodes.sent_on).is_(None),
-            col(AlertEpisodes.sent_on) < col(AlertEpisodes.told_on),
-            col(AlertEpisodes.ended_on).is_not(None) & ~col(AlertEpisodes.sent_end),
-        )
+        sent_on, ended = col(AlertEpisodes.sent_on), col(AlertEpisodes.ended_on).is_not(None)
+        due = or_(sent_on.is_(None), sent_on < col(AlertEpisodes.told_on)) & (col(AlertEpisodes.closed_by) == "")
+        # As ``Episode.is_unsent``. Episodes that need nothing would fill the portion, for ever.
+        unsent = or_(~ended & due, ended & sent_on.is_not(None) & ~col(AlertEpisodes.sent_end))
         there = select(Repositories.id).where(col(Repositories.id) == col(AlertEpisodes.repository_id))
         of = select(AlertEpisodes).where(or_(untold, unsent) if channels else untold, there.exists())
         with self._database.reading() as session:
             rows = session.exec(of.order_by(col(AlertEpisodes.opened_at)).limit(TOGETHER)).all()
-        found = [_episode(row) for row in rows]
-        return [one for one in found if one.is_untold or (channels and one.is_unsent)]
+            return [_episode(row) for row in rows]
 
     def episode_told(
         self,
