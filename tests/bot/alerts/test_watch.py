@@ -132,6 +132,23 @@ def test_a_model_that_changes_behind_its_name_is_found_and_told_once(town):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_an_outage_is_neither_a_finding_nor_a_baseline(town):
+    town.records.set_watch("triage", town.entry(), every_days=1)
+    town.model.refuses = 3
+    first = town.day()
+    assert first.state is AlertState.NO_DATA
+    assert "can't be compared" in first.reading.why
+    town.model.refuses = 0
+    assert "later runs are compared with them" in town.day().reading.why
+    assert town.day().state is AlertState.OK
+    town.model.refuses = 3
+    assert town.day().state is AlertState.NO_DATA
+    town.model.refuses, town.model.wrong = 0, 2
+    assert town.day().state is AlertState.ALERT
+    assert len(town.issues) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_another_name_is_a_finding_and_a_person_may_take_it_for_normal(town):
     town.records.set_watch("triage", town.entry(), every_days=1)
     town.day()
