@@ -6,12 +6,12 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, func, insert, text
 from sqlmodel import col, select
 
 from bot.store.database import insert_once
@@ -36,7 +36,67 @@ MOST_USD = Decimal(1_000_000)
 """Largest cost of an hour and key. A sender may claim any number of tokens, and the column ends at nine millions."""
 KEEP_HOURS = timedelta(days=400)
 """How long hourly figures are kept: a year, and the weeks before it to compare with."""
+DAY = timedelta(days=1)
+MOST_SPANS = 500
+"""Spans of one trace that are read. A trace with more is counted in parts."""
+TRACES_TOGETHER = 400
 _DAY = re.compile(r"[0-9]{8}")
+
+
+def known_spans(
+    session: Session, repository_id: int, spans: Sequence[SpanFacts]
+) -> tuple[dict[str, list[SpanFacts]], set[SpanKey]]:
+    """Returns the stored spans of the same traces, by trace, and the keys of those of ``spans`` that are stored.
+
+    A trace with more than ``MOST_SPANS`` has none: an application with one trace for all of its life would otherwise
+    have all of it read for each batch. What it sends from then on is counted by itself.
+    """
+    traces = sorted({span.trace_id for span in spans})
+    days = [span.started_at.date() for span in spans]
+    here = (
+        col(ProductionSpans.repository_id) == repository_id,
+        # Names the partitions to look at. A trace may go on over midnight.
+        col(ProductionSpans.day) >= min(days) - DAY,
+        col(ProductionSpans.day) <= max(days) + DAY,
+    )
+    trace_id = col(ProductionSpans.trace_id)
+    found: dict[str, list[SpanFacts]] = {trace: [] for trace in traces}
+    large: set[str] = set()
+    for some in _portions([bytes.fromhex(trace) for trace in traces]):
+        counts = session.exec(select(trace_id, func.count()).where(*here, trace_id.in_(some)).group_by(trace_id)).all()
+        large |= {trace.hex() for trace, count in counts if count > MOST_SPANS}
+        small = [trace for trace, count in counts if count <= MOST_SPANS]
+        for row in session.exec(select(ProductionSpans).where(*here, trace_id.in_(small))) if small else ():
+            found[row.trace_id.hex()].append(facts_of_row(row))
+    known = {span.key for each in found.values() for span in each}
+    for trace in large:
+        sent = [bytes.fromhex(span.span_id) for span in spans if span.trace_id == trace]
+        for ids in _portions(sent):
+            of = select(ProductionSpans.span_id, ProductionSpans.part)
+            rows = of.where(*here, trace_id == bytes.fromhex(trace), col(ProductionSpans.span_id).in_(ids))
+            known |= {SpanKey(trace, one.hex(), number) for one, number in session.exec(rows)}
+    return found, known
+
+
+def _portions(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(ids), TRACES_TOGETHER):
+        yield ids[start : start + TRACES_TOGETHER]
+
+
+def facts_of_row(row: ProductionSpans) -> SpanFacts:
+    """Returns a stored span."""
+    plain = {
+        name: getattr(row, name)
+        for name in SpanFacts.model_fields
+        if name not in ("trace_id", "span_id", "parent_id", "decisions")
+    }
+    return SpanFacts(
+        trace_id=row.trace_id.hex(),
+        span_id=row.span_id.hex(),
+        parent_id=row.parent_id.hex() if row.parent_id else None,
+        decisions=json.loads(row.decisions) if row.decisions else {},
+        **plain,
+    )
 
 
 def differences(before: Mapping[str, list[SpanFacts]], new: Iterable[SpanFacts]) -> dict[HourKey, Figures]:
