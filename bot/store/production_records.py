@@ -36,6 +36,7 @@ from bot.store.production_values import (
 from bot.store.production_writing import (
     DAY,
     MOST_SPANS,
+    OTHER,
     TRACES_TOGETHER,
     add_to_hours,
     differences,
@@ -53,6 +54,9 @@ from schemas.production import SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
     from bot.store.database import Database
+
+MOST_PROMPTS = 200
+"""Prompts of a repository whose drift is read."""
 
 
 class ProductionRecords:
@@ -149,12 +153,13 @@ class ProductionRecords:
         return sorted((one for one in found.values() if one.calls), key=lambda one: -one.calls)
 
     def production_lineages(self, repository_id: int) -> list[str]:
-        """Returns the prompts that production has reported, by name."""
-        names = select(ProductionHours.lineage).where(
-            col(ProductionHours.repository_id) == repository_id, col(ProductionHours.lineage) != ""
-        )
+        """Returns the prompts that production has reported, by name: the ``MOST_PROMPTS`` with the most calls."""
+        name = col(ProductionHours.lineage)
+        # Any text in a trace can be a name, and each costs a daily reading and its alerts.
+        names = select(name).where(col(ProductionHours.repository_id) == repository_id, name.not_in(("", OTHER)))
+        most = names.group_by(name).order_by(func.sum(col(ProductionHours.calls)).desc(), name).limit(MOST_PROMPTS)
         with self._database.reading() as session:
-            return sorted(session.exec(names.distinct()))
+            return sorted(session.exec(most))
 
     def production_trace(self, repository_id: int, trace_id: str) -> StoredTrace | None:
         """Returns what is kept of a trace, with sampled content; ``None`` if nothing is."""

@@ -11,7 +11,7 @@ from bot.alerts.evaluation import LATE, LOOKS_BACK, TURN_FOR, DriftEvaluation
 from bot.alerts.publisher import AlertPublisher
 from bot.production.default_settings import settings_of
 from bot.production.span_reader import RepositoryReader
-from bot.store.production_writing import KEEP_HOURS
+from bot.store.production_writing import KEEP_HOURS, OTHER
 from engine.alerts.states import AlertState
 from engine.drift.reading import Question
 from engine.readers.config import read_config
@@ -217,6 +217,19 @@ def test_a_channel_that_is_down_gets_the_message_later(bot):
     bot.tell()
     bot.tell()
     assert len(bot.inbox.got) == 1
+
+
+@pytest.mark.slow
+def test_invented_names_neither_fill_the_alerts_nor_pass_for_a_new_model(bot, records, monkeypatch):
+    monkeypatch.setattr("bot.store.production_records.MOST_PROMPTS", 2)
+    for number in range(6):
+        fill(records, [{"x": 1}], lineage=f"<b>invented {number}", first=SHIFT - 1)
+    fill(records, [{"x": 500}], lineage=OTHER, model=OTHER, digest=OTHER, first=SHIFT - 1)
+    fill(records, [{"billing": 20}], model=OTHER, digest=OTHER, first=SHIFT - 1)
+    bot.read(SHIFT)
+    assert {one.lineage for one in records.alerts(REPO.repository_id)} == {"triage", "<b>invented 0"}
+    model = records.alert(REPO.repository_id, "triage", Question.MODEL)
+    assert (model.state, "No new model" in model.reading.why) == (AlertState.OK, True)
 
 
 @pytest.mark.slow
