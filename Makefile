@@ -82,7 +82,11 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges, what a pull request costs it, and how soon it shows its pages; the hub's client
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
+	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.whole_command lineages --sizes 10,100,1000
+	$(BIN)/python -m benchmarks.whole_command cases --sizes 1000,100000
+	$(BIN)/python -m benchmarks.whole_command cases --sizes 1000,100000 --plan
 	$(BIN)/python -m benchmarks.ack
 	$(BIN)/python -m benchmarks.organization
 	$(BIN)/python -m benchmarks.pages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +18,8 @@ from action.events import (
     read_event,
 )
 from action.exits import Exit, error_line, exit_of, exit_of_error
-from action.publish import CONTEXT, Publisher, shown_since, write_reports
+from action.publish import CONTEXT, Publisher, shown_since
+from action.reports import REPORTS, write_reports
 from action.stored_answers import take_over
 from adapters.loop import run_async
 from engine.approvals.acceptance import clearance, cleared, may_be_cleared
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from schemas.ports import PullRequestHost
     from schemas.scorecard import Clearance, Scorecard
 
-REPORTS = ("scorecard.json", "scorecard.md", "report.html")
 PASS = Exit.PASS.value
 MOST_NAMED = 5
 """Required checks that a warning names."""
@@ -72,8 +72,8 @@ class Job:
     host: PullRequestHost
     tree: FetchedTree
     pipeline: Pipeline
-    reports: Callable[[Scorecard, Links], Mapping[str, str]]
-    """The texts of ``REPORTS``."""
+    reports: Callable[[Scorecard, Links], Mapping[str, Iterable[str]]]
+    """The texts of ``REPORTS``, in parts."""
 
     def run(self) -> int:
         """Runs the job; returns the exit code: 0 once the commit status carries the verdict, else the verdict's own."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from engine.publishing.check_names import NAME
@@ -233,10 +232,3 @@ def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: st
     shown = [at for mark, at in marks if mark and (int(mark[1]), mark[3]) == (number, content_digest)]
     # The oldest: an approval counts from when the verdict was first shown.
     return shown[-1] if shown else None
-
-
-def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
-    """Writes the scorecard's files for later steps."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")

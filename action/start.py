@@ -6,17 +6,14 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from action.environment import Environment, read_environment, secrets
 from action.exits import error_line, exit_of_error
 from action.outputs import Runner
+from action.reports import reports
 from adapters.masking import masked
 from schemas.errors import PromptVerdictError
-
-if TYPE_CHECKING:
-    from engine.render.links import Links
-    from schemas.scorecard import Scorecard
 
 BUG, INTERRUPTED = 3, 130
 
@@ -72,17 +69,3 @@ def _run(environment: Environment, variables: Mapping[str, str], runner: Runner)
             return Watch(environment, runner, host, tree, variables).run()
         pipeline = LivePipeline(tree, environment.store, variables)
         return Job(environment, runner, host, tree, pipeline, reports).run()
-
-
-def reports(scorecard: Scorecard, links: Links) -> dict[str, str]:
-    """Returns the files for later steps."""
-    from engine.render.html import html_report
-    from engine.render.json import scorecard_json
-    from engine.render.limits import JOB_SUMMARY
-    from engine.render.markdown import markdown
-
-    return {
-        "scorecard.json": scorecard_json(scorecard),
-        "scorecard.md": markdown(scorecard, JOB_SUMMARY, links),
-        "report.html": html_report(scorecard, links=links),
-    }

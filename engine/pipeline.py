@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -212,8 +213,11 @@ async def measure(
     )
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []
-    for record, (entry, graded), packed in zip(records, planned, results, strict=True):
+    ended = deque(zip(records, planned, results, strict=True))
+    del records, results
+    while ended:
         # One experiment at a time, so that the answers of all are never in memory as objects.
+        record, (entry, graded), packed = ended.popleft()
         result = replace(packed, outcomes=opened(packed.outcomes))
         _report(record, graded.plan, result.outcomes, on_record, on_texts)
         seen = graded

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from evaluators.label_keys import label_key
 from evaluators.label_set import LabelSet
-from evaluators.labels import LabelReader
+from evaluators.labels import LabelReader, label_reader
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
 
@@ -50,7 +50,7 @@ class LabelRules:
 
     def reader(self) -> LabelReader:
         """Returns the reader of these labels."""
-        return LabelReader(self.names, self.aliases)
+        return label_reader(self.names, tuple((label, tuple(others)) for label, others in self.aliases.items()))
 
     def cost(self, expected: str, given: str | None) -> float:
         """Returns the cost of an answer: 0 if it is right, the highest of all for no label."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -48,6 +49,8 @@ from evaluators.text import fold_words, normalised, shown, without_fence, withou
 
 MOST_READ = 3_000
 """Characters of a text that are searched: its end."""
+SHORT, KNOWN, READERS = 200, 512, 64
+"""Answers of at most 200 characters repeat, so the last 512 readings of each of the last 64 label sets are kept."""
 _MARKUP = re.compile(
     r"<!--.{0,400}?-->|<\|[^|<>]{1,40}\|>|</?[a-z][^<>@]{0,200}>|(?<=\])\([^()\s]{0,400}\)", re.IGNORECASE | re.DOTALL
 )
@@ -71,16 +74,26 @@ _CUT_OFF = LabelReading(None, "no label: the JSON is cut off")
 _REVISED = LabelReading(None, "no label: the answer takes back what it said")
 
 
+@lru_cache(READERS)
+def label_reader(labels: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> LabelReader:
+    """Returns the reader of a set, which all that read the set share."""
+    return LabelReader(labels, dict(aliases))
+
+
 class LabelReader:
     """Reads labels of one set from free text. The caller must not pass two labels with the same ``label_key``."""
 
     def __init__(self, labels: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> None:
         self.set = LabelSet(labels, aliases)
+        self._known = lru_cache(KNOWN)(self._read_one)
 
     # -- one label --------------------------------------------------------------------------------------------------
 
     def read_one(self, text: str) -> LabelReading:
         """Reads the single label that ``text`` names."""
+        return self._known(text) if len(text) <= SHORT else self._read_one(text)
+
+    def _read_one(self, text: str) -> LabelReading:
         # The usual case: the whole answer is a label. Everything below is for other forms.
         if (label := self.set.spelled(text)) is not None:
             return LabelReading((label,))

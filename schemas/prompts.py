@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 
@@ -263,9 +264,18 @@ class Request(Value):
     @cached_property
     def digest(self) -> str:
         """Content address: 64 hexadecimal digits."""
+        return digest_of(self._content())
+
+    def digests(self, messages: Iterable[tuple[Message, ...]]) -> list[str]:
+        """Returns the digest of this request with each of these messages instead of its own."""
+        content = self._content()
+        every = ([{"role": one.role, "content": one.content} for one in each] for each in messages)
+        return [digest_of({**content, "messages": each}) for each in every]
+
+    def _content(self) -> dict[str, object]:
         # What is absent is left out, so that stored answers from before the field existed keep their keys.
         absent = {name for name in ("api", "steps") if not getattr(self, name)}
-        return digest_of(self.model_dump(mode="json", exclude=absent))
+        return self.model_dump(mode="json", exclude=absent)
 
     def sending(self, messages: tuple[Message, ...], digest: str | None = None) -> Request:
         """Returns this request with other messages. ``digest``: that of the result, if it is known."""

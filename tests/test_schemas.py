@@ -19,6 +19,20 @@ def request(text="hi", **parameters):
 def test_a_request_is_addressed_by_its_whole_content():
     assert request().digest == request().digest
     assert len({request().digest, request("ho").digest, request(temperature=0).digest}) == 3
+    others = [(), request("ho").messages]
+    made = request(temperature=0, stop=("a",))
+    assert made.digests(others) == [made.sending(each).digest for each in others]
+
+
+def test_values_share_the_set_of_given_fields_and_a_copy_changes_none_of_them():
+    given = request().model_fields_set
+    assert request("ho").model_fields_set is given
+    before = set(given)
+    copied = request().model_copy(update={"api": "responses"})
+    assert copied.model_fields_set == before | {"api"}
+    assert request().model_fields_set is given
+    assert given == before
+    assert copied.model_copy().model_fields_set is copied.model_fields_set
 
 
 def test_canonical_json_refuses_what_json_has_no_word_for():

@@ -244,15 +244,10 @@ def write(card: Scorecard, records: Sequence[KeptRecord], folder: Path | None) -
     """Writes scorecard.json, scorecard.md, report.html and the compressed experiment records to ``folder``."""
     if folder is None:
         return
-    from engine.render.html import html_report
-    from engine.render.json import scorecard_json
-    from engine.render.limits import JOB_SUMMARY
-    from engine.render.markdown import markdown
+    from action.reports import reports, write_reports
+    from engine.render.links import NO_LINKS
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scorecard.json").write_text(scorecard_json(card), encoding="utf-8")
-    (folder / "scorecard.md").write_text(markdown(card, JOB_SUMMARY), encoding="utf-8")
-    (folder / "report.html").write_text(html_report(card), encoding="utf-8")
+    write_reports(folder, reports(card, NO_LINKS))
     for number, record in enumerate(records, 1):
         (folder / "experiments").mkdir(exist_ok=True)
         (folder / "experiments" / f"{number}.json.gz").write_bytes(record.data)

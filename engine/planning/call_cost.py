@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from schemas.effects import CostPart
 from schemas.outcomes import Completion, Usage
@@ -98,15 +100,30 @@ def neutral(usage: Usage, price: Price) -> Decimal:
     return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0, "cache_write_1h": 0}), price)
 
 
-def input_bytes(request: Request) -> int:
-    """Returns the number of UTF-8 bytes that the model reads."""
-    size = sum(len(message.content.encode()) for message in request.messages)
-    if request.steps:
-        size += len(canonical_json([step.model_dump(mode="json") for step in request.steps]))
-    parameters = request.parameters
-    if parameters.tools or parameters.json_schema:
-        size += len(canonical_json([parameters.tools, parameters.json_schema]))
-    return size
+class Size(NamedTuple):
+    """What a request's cost depends on."""
+
+    read: int
+    """UTF-8 bytes that the model reads."""
+    turns: int
+    """Messages, and turns of a conversation so far."""
+    tools: bool
+    """Whether it sends tools or a JSON schema."""
+    limit: int | None
+    """Most tokens of the answer. ``None``: no limit is sent."""
+
+
+def size_of(request: Request) -> Size:
+    """Returns the size of a request."""
+    parameters, steps = request.parameters, request.steps
+    read = sum(len(message.content.encode()) for message in request.messages)
+    if steps:
+        read += len(canonical_json([step.model_dump(mode="json") for step in steps]))
+    tools = bool(parameters.tools or parameters.json_schema)
+    if tools:
+        read += len(canonical_json([parameters.tools, parameters.json_schema]))
+    turns = sum(1 + len(step.results) + (step.user is not None) for step in steps)
+    return Size(read, len(request.messages) + turns, tools, parameters.max_tokens)
 
 
 def worst_case(request: Request, price: Price) -> Decimal:
@@ -115,15 +132,15 @@ def worst_case(request: Request, price: Price) -> Decimal:
     A byte-level tokenizer never makes more tokens than there are bytes, and no answer exceeds the limit sent with the
     request. Without a limit, and for searches by the provider, the bound is a guess.
     """
-    turns = sum(1 + len(step.results) + (step.user is not None) for step in request.steps)
-    overhead = MESSAGE_OVERHEAD * (len(request.messages) + turns + 1)
-    if request.parameters.tools or request.parameters.json_schema:
-        overhead += TOOL_OVERHEAD
-    read = input_bytes(request) + overhead
+    return _worst(size_of(request), price)
+
+
+def _worst(size: Size, price: Price) -> Decimal:
+    read = size.read + MESSAGE_OVERHEAD * (size.turns + 1) + TOOL_OVERHEAD * size.tools
     tiers = (price, *(tier for tier in price.tiers if read > tier.above))
     dearest = max(max(tier.input, tier.cache_write or 0, tier.cache_write_1h or 0) for tier in tiers)
     # Any tier may apply, depending on how the provider counts, so the bound takes the dearest one.
-    written = request.parameters.max_tokens or UNLIMITED_OUTPUT
+    written = size.limit or UNLIMITED_OUTPUT
     tokens = (read * dearest + written * max(tier.output for tier in tiers)) / MILLION
     return tokens + (price.per_1000_calls or 0) / THOUSAND
 
@@ -141,33 +158,34 @@ class Estimate(Value):
     """Cost if every answer were as long as its limit."""
 
 
-def estimate(
-    requests: Sequence[Request],
-    price: Price,
-    *,
-    seen: Sequence[Usage] = (),
-    steps: Sequence[int] = (),
-    max_steps: int = 1,
+def estimate(requests: Iterable[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
+    """Returns the expected cost of one call of each request. ``seen`` is as in ``estimate_sizes``."""
+    return estimate_sizes(((size_of(request), 1) for request in requests), price, seen=seen)
+
+
+def estimate_sizes(
+    sizes: Iterable[tuple[Size, int]], price: Price, *, seen: Sequence[Usage] = (), max_steps: int = 1
 ) -> Estimate:
-    """Returns the expected cost of one call of each request, or of one conversation that starts with it.
+    """Returns the expected cost of requests, each given by its size and the expected calls of its conversation.
 
     ``seen`` holds the usage of earlier answers to the same prompt. Without any, answers are assumed to have a quarter
-    of their limit, and at most ``USUAL_OUTPUT`` tokens. ``steps`` are the expected calls of each conversation, and
-    ``max_steps`` the most. Each step reads the answers before it.
+    of their limit, and at most ``USUAL_OUTPUT`` tokens. A conversation has at most ``max_steps`` calls. Each reads the
+    answers before it.
     """
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
     worst = total_out = Decimal(0)
-    total_in = 0
-    steps = steps or (1,) * len(requests)
-    for request, calls in zip(requests, steps, strict=True):
-        read = input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
-        limit = Decimal(request.parameters.max_tokens or UNLIMITED_OUTPUT)
+    total_in = total_calls = 0
+    # Requests of the same size cost the same, and of many cases most have a size that others have too.
+    for (size, calls), number in Counter(sizes).items():
+        read = size.read // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * size.turns
+        limit = Decimal(size.limit or UNLIMITED_OUTPUT)
         written = min(limit / 4, Decimal(USUAL_OUTPUT)) if mean_output is None else min(mean_output, limit)
-        total_in += calls * read + round(_earlier(calls) * written)
-        total_out += calls * written
-        worst += max_steps * worst_case(request, price) + _earlier(max_steps) * limit * price.input / MILLION
+        total_calls += number * calls
+        total_in += number * (calls * read + round(_earlier(calls) * written))
+        total_out += number * calls * written
+        worst += number * (max_steps * _worst(size, price) + _earlier(max_steps) * limit * price.input / MILLION)
     return Estimate(
-        calls=sum(steps),
+        calls=total_calls,
         input_tokens=total_in,
         output_tokens=round(total_out),
         cost_usd=(total_in * price.input + total_out * price.output) / MILLION,

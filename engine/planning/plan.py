@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.planning.agents import likely_steps, undefined_tools
-from engine.planning.call_cost import Estimate, estimate
+from engine.planning.call_cost import Estimate, estimate_sizes
 from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
 from engine.planning.rendering import job_of, render
-from engine.planning.requests import Requests, digests_of
+from engine.planning.requests import Requests, digests_of, sizes_of
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig
@@ -185,13 +185,12 @@ def _mismatch(
 
 def _estimate(plan: ArmPlan, cases: Sequence[TestCase], identical: Sequence[bool], max_steps: int | None) -> Estimate:
     """Returns the estimate of one run of every case whose requests differ."""
-    planned = [
-        (request, 1 if max_steps is None else min(likely_steps(case), max_steps))
-        for request, case, same in zip(plan.requests, cases, identical, strict=True)
-        if request is not None and not same
-    ]
-    requests, steps = [request for request, _ in planned], [number for _, number in planned]
-    return estimate(requests, plan.endpoint.price, steps=steps, max_steps=max_steps or 1)
+    sizes = (
+        (size, 1 if max_steps is None else min(likely_steps(case), max_steps))
+        for size, case, same in zip(sizes_of(plan.requests), cases, identical, strict=True)
+        if size is not None and not same
+    )
+    return estimate_sizes(sizes, plan.endpoint.price, max_steps=max_steps or 1)
 
 
 def _unreached(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from engine.runner.outcome_log import by_case
 from evaluators.text import output_text
 from evaluators.trajectory import in_lines
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
@@ -24,13 +24,10 @@ MOST_INPUTS, MOST_ANSWERS, MOST_GRADES = 20, 5, 40
 
 
 def case_texts(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[CaseTexts]:
-    """Yields the texts of each case that ran, in the test set's order."""
-    by_case: dict[int, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_case[outcome.cell.case].append(outcome)
-    for index, case in enumerate(plan.cases):
-        if index in by_case:
-            yield _texts(case, by_case[index])
+    """Yields the texts of each case that ran, in the test set's order. ``outcomes`` are ordered by case."""
+    for case, ran in zip(plan.cases, by_case(outcomes, len(plan.cases)), strict=True):
+        if ran:
+            yield _texts(case, ran)
 
 
 def _texts(case: TestCase, outcomes: list[Outcome]) -> CaseTexts:

@@ -62,6 +62,7 @@ LADDER = (
     Room(80, 500, 0, 500, diff_lines=200),
     Room(80, 60, 0, 200, diff_lines=100),
     Room(60, 20, 0, 60, diff_lines=60),
+    Room(60, 5, 0, 30, diff_lines=20),
     Room(60, 5, 0, 10, rows=500, diff_lines=20),
 )
 """Levels of detail, from everything to the essentials. Counts are exact on every level."""
@@ -73,9 +74,10 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
     """Returns the report within ``limits``. Scripts only sort, filter and switch the theme."""
     template = page_environment().get_template("report.html.jinja")
     style, script = page_source("report.css"), page_source("report.js")
-    text = ""
+    text, factor = "", 1.0
     for rung, room in enumerate(LADDER):
-        if rung + 1 < len(LADDER) and _least_size(scorecard, room) > limits.characters:
+        least = _least_size(scorecard, room)
+        if rung + 1 < len(LADDER) and factor * least > limits.characters:
             continue
         page = template.render(
             card=scorecard,
@@ -92,6 +94,8 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
         text = html_for_logs(page)
         if limits.hold(text):
             break
+        # The next levels probably exceed their bounds as much as this one did. Each costs seconds if prompts are many.
+        factor = 0.75 * len(text) / max(1, least)
     return text
 
 

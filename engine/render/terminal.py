@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "calm": "default"}
 _DIFF_WIDTH = 400
 """Characters of a diff line."""
-_MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS = 10, 40, 30
+_MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS, _MOST_SECTIONS = 10, 40, 30, 50
 _NARROW = 72
 """Width below which a table would be too narrow for names and words. Each row is then a paragraph."""
 
@@ -119,8 +119,12 @@ def _parts(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
             map(_overview_row, scorecard.lineages),
             width,
         )
-    for card in scorecard.lineages:
+    for card in scorecard.lineages[:_MOST_SECTIONS]:
         yield from _lineage(card, width)
+    if more := scorecard.lineages[_MOST_SECTIONS:]:
+        yield ""
+        number = figures.plural(len(more), "more prompt")
+        yield _text(f"{number}: --output FOLDER writes a report that shows them", "dim")
     for finding in scorecard.warnings:
         yield _sentence(f"warning: {finding}", "yellow")
     yield ""

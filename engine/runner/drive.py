@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Generic
 
 from engine.gate.cells import Batch, Observations
 from engine.planning.call_cost import bill, is_free, neutral
+from engine.planning.requests import digest_at
 from engine.runner.access import Access
 from engine.runner.calls import Calls
 from engine.runner.cell_answers import CellAnswers
@@ -153,9 +154,8 @@ class Drive(Generic[Decision]):
         for _ in range(workers):
             await queue.put(None)
 
-    def _request(self, batch: Batch, at: int) -> Request | None:
-        request: Request | None = self._experiment.arms[ARMS[batch.arms[at]]].requests[int(batch.cases[at])]
-        return request
+    def _requests(self, batch: Batch, at: int) -> Sequence[Request | None]:
+        return self._experiment.arms[ARMS[batch.arms[at]]].requests
 
     def _cell(self, batch: Batch, at: int) -> Cell:
         return Cell(case=int(batch.cases[at]), arm=ARMS[batch.arms[at]], repetition=int(batch.repetitions[at]))
@@ -172,9 +172,9 @@ class Drive(Generic[Decision]):
             positions = range(start, min(start + CHUNK, len(batch)))
             # A prompt that could not be rendered has no key: its cell fails without a lookup.
             keys: dict[int, CallKey] = {
-                at: (request.digest, self._number(self._cell(batch, at)))
+                at: (digest, self._number(self._cell(batch, at)))
                 for at in positions
-                if (request := self._request(batch, at)) is not None
+                if (digest := digest_at(self._requests(batch, at), int(batch.cases[at]))) is not None
             }
             rows = await self._calls.stored(list(keys.values()))
             # Cases with the same request share a key, which is claimed once.
@@ -197,7 +197,7 @@ class Drive(Generic[Decision]):
         while (item := await queue.get()) is not None:
             at, row, claimed = item
             cell = self._cell(batch, at)
-            request = self._request(batch, at)
+            request = self._requests(batch, at)[cell.case]
             if self._stopped:
                 # Goes on taking items: a full queue would block the feeding task, and the batch would never end.
                 continue

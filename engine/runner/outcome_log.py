@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import overload
 
 import numpy as np
@@ -84,6 +85,18 @@ class OutcomeLog(Sequence[Outcome]):
 
     def __iter__(self) -> Iterator[Outcome]:
         return (self[at] for at in range(len(self)))
+
+
+def by_case(outcomes: Iterable[Outcome], cases: int) -> Iterator[list[Outcome]]:
+    """Yields the outcomes of each case, none if it did not run. ``outcomes`` are ordered by case."""
+    at = 0
+    for case, of_case in groupby(outcomes, lambda outcome: outcome.cell.case):
+        for _ in range(at, case):
+            yield []
+        yield list(of_case)
+        at = case + 1
+    for _ in range(at, cases):
+        yield []
 
 
 def opened(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from engine.runner.outcome_log import by_case
 from engine.scorecard.answer_pair import most_different
 from engine.scorecard.passages import around, terms_of
 from evaluators.classification import METRIC as LABEL
@@ -52,15 +53,14 @@ def case_effects(
     use_case: str,
     tests: str | None,
 ) -> tuple[CaseEffect, ...]:
-    """Returns one entry for each case, in the test set's order.
+    """Returns one entry for each case, in the test set's order. ``outcomes`` are ordered by case.
 
     ``metric`` is the overall score. ``added`` marks cases that only the head has. ``tests`` is the test set's file.
     """
-    by_cell = _by_case(outcomes)
     reading = _Reading(metric, metrics, tests, use_case)
     return tuple(
-        reading.effect(case, found, [by_cell.get((index, arm), ()) for arm in Arm], added=added[index])
-        for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
+        reading.effect(case, found, [[one for one in ran if one.cell.arm is arm] for arm in Arm], added=new)
+        for case, found, ran, new in zip(cases, case_results, by_case(outcomes, len(cases)), added, strict=True)
     )
 
 
@@ -71,6 +71,7 @@ class _Reading:
         self._metric = metric
         self._tests = tests
         self._metrics = [spec for spec in metrics if spec.name != metric]
+        self._said: dict[Answer, Answer] = {}
         # Generated texts are read in full, unlike labels and fields.
         self._whole = use_case == UseCase.GENERATION
         self._agent = use_case == UseCase.AGENT
@@ -103,7 +104,8 @@ class _Reading:
 
     def _answers(self, outcomes: Sequence[Outcome]) -> tuple[Answer, ...]:
         """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
-        return tuple(answer for answer, _ in self._groups(outcomes))
+        # Many cases get the same label with the same score, which are kept once.
+        return tuple(self._said.setdefault(answer, answer) for answer, _ in self._groups(outcomes))
 
     def _groups(self, outcomes: Sequence[Outcome]) -> list[tuple[Answer, Outcome]]:
         """Returns each distinct answer with the first outcome that gave it."""
@@ -248,13 +250,6 @@ _NAMES = {
     Finish.FILTER: "filtered",
     Finish.EMPTY: "empty",
 }
-
-
-def _by_case(outcomes: Iterable[Outcome]) -> dict[tuple[int, Arm], list[Outcome]]:
-    found: dict[tuple[int, Arm], list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        found[outcome.cell.case, outcome.cell.arm].append(outcome)
-    return found
 
 
 def _score(outcome: Outcome, metric: str | None) -> float | None:

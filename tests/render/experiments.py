@@ -183,7 +183,8 @@ def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
         candidate=None,
     )
     experiment = Experiment("triage", "toy", cases, arms, evaluator, lambda: protocol(plan))
-    result = ExperimentResult(experiment, decision, answers.outcomes, Spending(planned=decision.planned))
+    outcomes = sorted(answers.outcomes, key=lambda outcome: (outcome.cell.case, outcome.cell.arm is Arm.CANDIDATE))
+    result = ExperimentResult(experiment, decision, outcomes, Spending(planned=decision.planned))
     return assembled(
         base=CommitRef(ref="main", sha=BASE),
         merge_base=BASE,

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, example, given, settings
 
+from engine.render import html
+from engine.render.encode import html_for_logs
 from engine.render.html import html_report
 from engine.render.limits import REPORT, Limits
 from engine.render.links import Links
@@ -320,3 +322,14 @@ def test_axe_finds_no_violation_in_either_theme(page, state):
         problems = [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]]
         assert problems == [], scheme
         assert len(found["passes"]) > 20
+
+
+def test_a_report_of_many_prompts_is_rendered_few_times(monkeypatch):
+    pages = []
+    monkeypatch.setattr(html, "html_for_logs", lambda page: pages.append(page) or html_for_logs(page))
+    cards = tuple(triage().model_copy(update={"lineage": f"prompt-{n}"}) for n in range(60))
+    report = html_report(scorecard(lineages=cards))
+    assert REPORT.hold(report)
+    # The levels between the two would not fit either.
+    assert len(pages) == 2
+    assert all(f"prompt-{n}" in report for n in range(60))

@@ -68,6 +68,11 @@ def test_long_lists_are_cut_and_counted():
     assert "… and 7 lines more" in text
     assert "no answer" in text
     assert "warning: look here" in text
+    many = tuple(card.model_copy(update={"lineage": f"prompt-{n:03}"}) for n in range(60))
+    text = terminal(scorecard(lineages=many))
+    # Each has a row, and fifty have a section too.
+    assert text.count("prompt-") == 60 + 50
+    assert "10 more prompts: --output FOLDER" in text
 
 
 def test_cases_without_an_expectation_are_a_line_each():

@@ -3,7 +3,7 @@
 import random
 from decimal import Decimal
 
-from engine.runner.outcome_log import PLAIN, OutcomeLog, PlainRoom, opened
+from engine.runner.outcome_log import PLAIN, OutcomeLog, PlainRoom, by_case, opened
 from schemas.outcomes import Arm, Cell, CompletionError, ErrorKind, EvaluatorFailure, Outcome, Score
 from tests.run.laboratory import completion
 
@@ -56,3 +56,9 @@ def test_experiments_share_the_room_of_plain_outcomes_and_a_small_one_is_opened_
             log.append(outcome(case))
     assert [type(one) for log in (first, second) for one in log._items] == [Outcome, Outcome, Outcome, bytes]
     assert opened(second) == (outcome(0), outcome(1))
+
+
+def test_outcomes_are_read_case_by_case_and_a_case_that_did_not_run_has_none():
+    ran = [outcome(1), outcome(1, Arm.CANDIDATE), outcome(3)]
+    assert list(by_case(iter(ran), 5)) == [[], ran[:2], [], ran[2:], []]
+    assert list(by_case((), 2)) == [[], []]
