@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from engine.production.calls import calls_of
 from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from bot.store.database import Database
@@ -59,23 +60,40 @@ def known_spans(
         col(ProductionSpans.day) >= min(days) - DAY,
         col(ProductionSpans.day) <= max(days) + DAY,
     )
-    trace_id = col(ProductionSpans.trace_id)
     found: dict[str, list[SpanFacts]] = {trace: [] for trace in traces}
-    large: set[str] = set()
-    for some in _portions([bytes.fromhex(trace) for trace in traces]):
-        counts = session.exec(select(trace_id, func.count()).where(*here, trace_id.in_(some)).group_by(trace_id)).all()
-        large |= {trace.hex() for trace, count in counts if count > MOST_SPANS}
-        small = [trace for trace, count in counts if count <= MOST_SPANS]
-        for row in session.exec(select(ProductionSpans).where(*here, trace_id.in_(small))) if small else ():
+    sizes = _sizes(session, here, [bytes.fromhex(trace) for trace in traces])
+    for some in _portions([trace for trace, size in sizes.items() if size <= MOST_SPANS]):
+        for row in session.exec(select(ProductionSpans).where(*here, col(ProductionSpans.trace_id).in_(some))):
             found[row.trace_id.hex()].append(facts_of_row(row))
     known = {span.key for each in found.values() for span in each}
-    for trace in large:
-        sent = [bytes.fromhex(span.span_id) for span in spans if span.trace_id == trace]
-        for ids in _portions(sent):
-            of = select(ProductionSpans.span_id, ProductionSpans.part)
-            rows = of.where(*here, trace_id == bytes.fromhex(trace), col(ProductionSpans.span_id).in_(ids))
-            known |= {SpanKey(trace, one.hex(), number) for one, number in session.exec(rows)}
+    large = {trace.hex() for trace, size in sizes.items() if size > MOST_SPANS}
+    known |= _stored_keys(session, here, large, spans)
     return found, known
+
+
+def _sizes(session: Session, here: Sequence[ColumnElement[bool]], traces: Sequence[bytes]) -> dict[bytes, int]:
+    """Returns how many spans of each trace are stored. Traces without any are left out."""
+    trace_id = col(ProductionSpans.trace_id)
+    of = select(trace_id, func.count()).where(*here).group_by(trace_id)
+    found: dict[bytes, int] = {}
+    for some in _portions(traces):
+        found |= dict(session.exec(of.where(trace_id.in_(some))).all())
+    return found
+
+
+def _stored_keys(
+    session: Session, here: Sequence[ColumnElement[bool]], traces: Collection[str], spans: Sequence[SpanFacts]
+) -> set[SpanKey]:
+    """Returns the keys of those spans of these traces that are stored."""
+    found: set[SpanKey] = set()
+    for trace in traces:
+        of = select(ProductionSpans.span_id, ProductionSpans.part).where(
+            *here, col(ProductionSpans.trace_id) == bytes.fromhex(trace)
+        )
+        for ids in _portions([bytes.fromhex(span.span_id) for span in spans if span.trace_id == trace]):
+            rows = session.exec(of.where(col(ProductionSpans.span_id).in_(ids)))
+            found |= {SpanKey(trace, span_id.hex(), part) for span_id, part in rows}
+    return found
 
 
 def _portions(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
