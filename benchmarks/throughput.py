@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,16 +80,17 @@ class Measured:
     peak_mb: float
 
 
-def measure(command: list[str], folder: Path) -> Measured:
-    """Runs it to the end. Raises RuntimeError with its last output if it fails."""
+def measure(command: list[str], folder: Path, exits: Collection[int] = (0,)) -> Measured:
+    """Runs it to the end. Raises RuntimeError with its last output for another exit code than ``exits``."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")} | QUIET
     environment |= {"HOME": str(folder), "PYTHONPATH": str(ROOT)}
     with (folder / "output.log").open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         wall_s = time.perf_counter() - started
-    if status:
+    if process.returncode not in exits:
         raise RuntimeError((folder / "output.log").read_text(errors="replace")[-2000:])
     return Measured(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 

@@ -16,24 +16,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
+from action.exits import Exit
 from benchmarks.job import LABELS
+from benchmarks.throughput import Measured, measure, provider
 from tests.repositories import Repository
 
-ROOT = Path(__file__).parent.parent
 CASES = 20
 """Cases of each prompt of the monorepo."""
 MOST_CASES = 20_000
 """Cases of one test set."""
+OVER_HTTP = (
+    '{{provider: openai, model: fake-1, base_url: "{url}/v1", api_key_env: FAKE_KEY, '
+    "price: {{input: 1, output: 4}}, parameters: {{temperature: 0, max_tokens: 16}}}}"
+)
+OFFLINE = "{provider: offline, model: offline-small}"
 HEAD = """version: 1
 models:
   small: {model}
@@ -48,15 +48,6 @@ LINEAGE = (
 )
 BASE = "You are assistant {at}. Sort the ticket: {labels}.\n{{{{ input }}}}\n"
 CHANGED = "You are the assistant {at}. Sort the ticket below: {labels}.\n{{{{ input }}}}\n"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The figures of one command."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
 
 
 def repository(folder: Path, sizes: list[int], model: str) -> Repository:
@@ -84,38 +75,14 @@ def _case(at: int, case: int) -> str:
     return json.dumps({"id": f"c{case}", "input": text, "expected": label, "slice": "typical"}) + "\n"
 
 
-def measure(folder: Path, command: str) -> Measured:
+def check_or_plan(folder: Path, command: str) -> Measured:
     """Runs ``check`` or ``plan`` on the repository in ``folder``. Raises RuntimeError if it fails."""
     words = [sys.executable, "-m", "action", command, "--repo", str(folder / "repository")]
     words += ["--base", "main", "--head", "change"]
     if command == "check":
         words += ["--yes", "--store", str(folder / "outcomes.db"), "--output", str(folder / "out")]
-    with (folder / "output.log").open("wb") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "FAKE_KEY": "k"}, stdout=output, stderr=output)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall_s = time.perf_counter() - started
-    # Any verdict is fine, an error of the command is not.
-    if (command == "plan" and status) or (command == "check" and not (folder / "out/report.html").exists()):
-        raise RuntimeError((folder / "output.log").read_text(errors="replace")[-2000:])
-    return Measured(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-@contextmanager
-def provider() -> Iterator[str]:
-    """Starts the local provider and yields the configuration of its model."""
-    command = [sys.executable, "-m", "tests.fakes.llm", "--latency-ms", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        try:
-            url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-            yield (
-                f'{{provider: openai, model: fake-1, base_url: "{url}", api_key_env: FAKE_KEY, '
-                "price: {input: 1, output: 4}, parameters: {temperature: 0, max_tokens: 16}}"
-            )
-        finally:
-            server.kill()
+    # Any verdict is fine, an error is not.
+    return measure(words, folder, exits=(Exit.PASS, Exit.BLOCKED, Exit.INCONCLUSIVE, Exit.NEEDS_REVIEW))
 
 
 def split(cases: int) -> list[int]:
@@ -132,14 +99,16 @@ def main() -> None:
     parser.add_argument("--plan", action="store_true", help="`plan` instead of `check`")
     given = parser.parse_args()
     command = "plan" if given.plan else "check"
-    over_http = given.unit == "cases"
     print(f"| {given.unit} | wall s | CPU s | peak MB | CPU ms of one more |\n|--:|--:|--:|--:|--:|")
-    with provider() if over_http else nullcontext("{provider: offline, model: offline-small}") as model:
+    with provider(0) as url:
         before, cpu_s = 0, 0.0
         for size in map(int, given.sizes.split(",")):
             with tempfile.TemporaryDirectory() as name:
-                repository(Path(name, "repository"), split(size) if over_http else [CASES] * size, model)
-                found = measure(Path(name), command)
+                if given.unit == "cases":
+                    repository(Path(name, "repository"), split(size), OVER_HTTP.format(url=url))
+                else:
+                    repository(Path(name, "repository"), [CASES] * size, OFFLINE)
+                found = check_or_plan(Path(name), command)
             more = 1000 * (found.cpu_s - cpu_s) / (size - before)
             print(
                 f"| {size:,} | {found.wall_s:.1f} | {found.cpu_s:.1f} | {found.peak_mb:.0f} | {more:.2f} |", flush=True

@@ -68,10 +68,7 @@ class Suggesting:
         today = self._branch.read(repo)
         lineage = _lineage(today, asked.lineage)
         budget = self._budget(today, lineage, asked.budget_usd)
-        already = [one for one in self._records.suggestions(repo.repository_id) if one.state.is_open]
-        if len(already) >= MOST_OPEN and all(one.request != asked.request for one in already):
-            raise UsageError(f"{MOST_OPEN} suggestions are already in progress", hint="wait, or cancel one")
-        return self._records.ask_suggestion(
+        made = self._records.ask_suggestion(
             repo,
             Suggestion(
                 installation_id=repo.installation_id,
@@ -88,7 +85,11 @@ class Suggesting:
                 number=asked.number,
                 asked_at=self._clock.utc(),
             ),
+            MOST_OPEN,
         )
+        if made is None:
+            raise UsageError(f"{MOST_OPEN} suggestions are already in progress", hint="wait, or cancel one")
+        return made
 
     def edit_of(self, repo: RepositoryRef, suggestion: Suggestion, texts: Mapping[str, str]) -> FileEdit | None:
         """Returns the prompt's file with these messages, at the suggestion's commit; ``None`` if none is sure to be

@@ -155,11 +155,13 @@ class GitHubAccess:
     def _cached(self, cache: Cache[Answer], key: tuple[str, int], ask: Callable[[], Answer]) -> Answer:
         """Returns an answer of at most ``RIGHTS_S`` seconds ago. The key starts with the session."""
         now = self._clock.monotonic()
-        if key in cache and now < cache[key][1]:
-            return cache[key][0]
+        # Several threads use the cache: a key may be gone at the next look.
+        known = cache.get(key)
+        if known is not None and now < known[1]:
+            return known[0]
         answer = self.asked(key[0], ask)
         if len(cache) >= MOST_CACHED:
-            for old in [one for one, (_, until) in cache.items() if until <= now] or list(cache)[:100]:
+            for old in [one for one, (_, until) in list(cache.items()) if until <= now] or list(cache)[:100]:
                 cache.pop(old, None)
         cache[key] = answer, now + RIGHTS_S
         return answer

@@ -128,10 +128,13 @@ class LiveEvents:
         found = self._found(sequence)
         new = self._records.answers_after(sequence, answers.last, TOGETHER)
         changed = answers.add(new)
-        rows = [(f"case-{one.position}", page("playground_row", case=one, other=None)) for one in changed]
         if found is None:
-            return rows, "", False
+            return [], "", False
         run, asked = found
+        several = run.request is not None and len(run.request.models) > 1
+        rows = [
+            (f"case-{one.number}", page("playground_row", case=one, other=None, several=several)) for one in changed
+        ]
         status = page("playground_status", status=status_of(run, asked, answers, self._clock.utc()))
         return rows, status, run.state.is_open or len(new) == TOGETHER
 

@@ -56,7 +56,8 @@ class DefaultBranch:
         branch = host.default_branch()
         sha = host.branch(branch)
         key = repo.repository_id, sha, lineage
-        if key not in self._opened:
+        found = self._opened.get(key)
+        if found is None:
             alone = _alone(repo, sha)
 
             def read(tree: RemoteRepository) -> Opened:
@@ -66,7 +67,7 @@ class DefaultBranch:
             found = self._sources.read(repo, read)
             # A page asks for the same prompt again and again while a person edits it.
             self._opened = {**dict(list(self._opened.items())[-MOST_OPEN:]), key: found}
-        return branch, sha, self._opened[key]
+        return branch, sha, found
 
     def file(self, repo: RepositoryRef, sha: Sha, path: str) -> bytes | None:
         """Returns a file of a commit; ``None`` if there is none. Raises SourceError and HostError."""

@@ -25,13 +25,22 @@ class SuggestionRecords:
 
     _database: Database
 
-    def ask_suggestion(self, repo: RepositoryRef, asked: Suggestion) -> Suggestion:
-        """Stores a request. The same ``request`` twice is the same suggestion."""
+    def ask_suggestion(self, repo: RepositoryRef, asked: Suggestion, most_open: int) -> Suggestion | None:
+        """Stores a request. The same ``request`` twice is the same suggestion.
+
+        Returns ``None`` if the repository has ``most_open`` open suggestions already.
+        """
         with self._database.writing() as session:
+            # Locks the repository's row, so that concurrent requests can't exceed the number.
             seen(session, repo, asked.asked_at)
             there = session.exec(select(Suggestions).where(col(Suggestions.request) == asked.request)).first()
             if there is not None:
                 return _suggestion(there)
+            is_open = select(Suggestions.id).where(
+                col(Suggestions.repository_id) == repo.repository_id, col(Suggestions.state).in_(OPEN)
+            )
+            if len(session.exec(is_open.limit(most_open)).all()) >= most_open:
+                return None
             row = Suggestions(**asked.model_dump(exclude={"id", "state"}), state=asked.state.value)
             session.add(row)
             session.flush()

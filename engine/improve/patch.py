@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from engine.prompt_edits import NotEditableError
 from engine.prompt_edits.edit import Editing
+from engine.test_edits.patches import header
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, PromptFile
 from schemas.references import whole
@@ -52,5 +54,6 @@ def file_edit(
 def unified(path: str, old: str, new: str) -> str:
     """Returns the difference as ``git apply`` reads it."""
     before, after = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (old, new))
-    lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    hunks = islice(difflib.unified_diff(before, after), 2, None)  # without its names, which git would have to guess
+    ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
+    return header(path) + "".join(ended)

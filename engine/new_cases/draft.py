@@ -58,15 +58,25 @@ def expected_value(text: str, tests: Sequence[TestCase]) -> JsonValue:
 
 
 def json_or_text(text: str) -> JsonValue:
-    """Returns the JSON value that a text contains, else the text."""
+    """Returns the JSON value that a text contains, else the text: also for a value that no test set may contain."""
     # Counted before parsing: the decoder recurses and could exhaust the stack.
     if text.count("[") + text.count("{") > MAX_DEPTH * 100:
         return text
     try:
         value: JsonValue = json.loads(text)
+        # Raises for NaN, for numbers such as 1e999, and for half of a surrogate pair.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return text
-    return value
+    return value if _depth(value) <= MAX_DEPTH else text
+
+
+def _depth(value: JsonValue) -> int:
+    depth, level = 0, [value]
+    while level:
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        depth, level = depth + 1, [each for one in inner for each in one]
+    return depth
 
 
 def check_label(expected: JsonValue, config: LineageConfig) -> None:

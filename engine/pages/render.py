@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.pages.plots import day_mark, radar, score_line, stacked, trend
 from engine.render.encode import visible
 from engine.render.html import Room, page_environment, page_source
+from engine.render.patch_block import packed_command
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,6 +64,7 @@ def script_name() -> str:
 def _environment() -> Environment:
     made = page_environment("engine.pages")
     made.filters |= {"moment": moment, "day": day, "sha": lambda text: text[:SHORT_SHA], "typed": typed}
+    made.filters |= {"packed_command": packed_command}
     plots = {"radar": radar, "score_line": score_line, "stacked": stacked, "trend": trend, "day_mark": day_mark}
     made.globals |= {**plots, "STYLE": stylesheet_name(), "SCRIPT": script_name()}
     return made

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from engine.new_cases.draft import json_or_text
 from engine.readers.bounded import Source
 from engine.readers.cases import case_of
+from engine.render.figures import plural
 from schemas.check_config import Check
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError, PromptVerdictError
+from schemas.prompts import Finding
 from schemas.testsets import TestCase, TestSet
 from schemas.use_cases import UseCase
 from schemas.values import Value
@@ -24,6 +27,8 @@ OWN = "own input"
 """The id of the case that a person wrote."""
 NEEDS_EXPECTED = (UseCase.CLASSIFICATION.value, UseCase.EXTRACTION.value)
 """Use cases that score nothing without an expected output."""
+
+MOST_NAMES = 5
 
 
 class Pick(StrEnum):
@@ -53,6 +58,8 @@ class DraftEdit(Value):
     """The inputs of the case that the person wrote."""
     expected: str = ""
     """Its expected output; empty: none."""
+    page: str = ""
+    """The page that wrote it last. No part of what is run."""
 
     @property
     def edits(self) -> bool:
@@ -66,7 +73,7 @@ def own_row(draft: DraftEdit, tests: TestSet | None) -> dict[str, JsonValue]:
     if draft.expected.strip():
         known = [case.expected for case in tests.cases if case.expected is not None] if tests is not None else []
         plain = not known or any(isinstance(one, str) for one in known)
-        row["expected"] = draft.expected.strip() if plain else _json(draft.expected)
+        row["expected"] = draft.expected.strip() if plain else json_or_text(draft.expected.strip())
     return row
 
 
@@ -78,6 +85,12 @@ def on_cases(detection: Detection, lineage: str, draft: DraftEdit) -> Detection:
     change = next((one for one in detection.lineages if one.name == lineage), None)
     if change is None:
         raise ConfigError("this draft changes nothing for a model", hint="edit the prompt, its model or a parameter")
+    if others := [one.name for one in detection.lineages if one is not change]:
+        shared = Finding(
+            what=f"This edit also changes {plural(len(others), 'other prompt')}: {', '.join(others[:MOST_NAMES])}",
+            hint="this run doesn't measure them; the check of a pull request does",
+        )
+        change = change.model_copy(update={"warnings": (*change.warnings, shared)})
     if draft.pick is not Pick.ALL:
         change = _picked(change, draft)
     return detection.model_copy(update={"lineages": (change,)})
@@ -121,13 +134,3 @@ def _unscored(config: LineageConfig) -> LineageConfig:
         model=config.model,
         checks=(Check(name="any answer", max_characters=10**9),),
     )
-
-
-def _json(text: str) -> JsonValue:
-    import json
-
-    try:
-        value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
-        return text.strip()
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.planning.call_cost import BYTES_PER_TOKEN, MILLION, THOUSAND, TOOL_OVERHEAD, UNLIMITED_OUTPUT, USUAL_OUTPUT
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from schemas.pricing import Price
     from schemas.prompts import Message
-    from schemas.testsets import TestCase
 
 JUDGE_INPUT, JUDGE_OUTPUT = 1_500, 400
 """Tokens that a judge probably reads and writes about one answer."""
@@ -30,21 +31,26 @@ class Estimate(NamedTuple):
     """The most that one call may cost. Less than that allows no call at all."""
 
 
-def per_case(messages: Sequence[Message], cases: Sequence[TestCase], price: Price, max_tokens: float | None) -> Decimal:
-    """Returns the probable cost of one answer in USD, by the lengths of the texts."""
+def per_case(
+    messages: Sequence[Message], inputs: Sequence[Mapping[str, JsonValue]], price: Price, max_tokens: float | None
+) -> Decimal:
+    """Returns the probable cost of one answer in USD, by the lengths of the texts and of the cases' ``inputs``."""
     prompt = sum(len(message.content.encode()) for message in messages)
-    inputs = [sum(len(str(value).encode()) for value in case.inputs.values()) for case in cases[:1_000]]
-    read = (prompt + (fmean(inputs) if inputs else 0)) / BYTES_PER_TOKEN
+    sizes = [_size(each) for each in inputs[:1_000]]
+    read = (prompt + (fmean(sizes) if sizes else 0)) / BYTES_PER_TOKEN
     written = min(max_tokens or USUAL_OUTPUT, USUAL_OUTPUT)
     return (Decimal(round(read)) * price.input + Decimal(int(written)) * price.output) / MILLION
 
 
 def worst_call(
-    messages: Sequence[Message], cases: Sequence[TestCase], prices: Sequence[Price], max_tokens: float | None
+    messages: Sequence[Message],
+    inputs: Sequence[Mapping[str, JsonValue]],
+    prices: Sequence[Price],
+    max_tokens: float | None,
 ) -> Decimal:
     """Returns the most that one call may cost in USD, as the runner reckons it before each call, with some to spare."""
     read = sum(len(message.content.encode()) for message in messages) + TOOL_OVERHEAD + JUDGE_INPUT * BYTES_PER_TOKEN
-    read += max((sum(len(str(value).encode()) for value in case.inputs.values()) for case in cases), default=0)
+    read += max(map(_size, inputs), default=0)
     written = int(max_tokens or UNLIMITED_OUTPUT)
     return max(((read * price.input + written * price.output) / MILLION for price in prices), default=Decimal(0))
 
@@ -55,6 +61,10 @@ def estimate(cases: int, each: Decimal, before: Decimal, judges: Sequence[Price]
     judged = sum(((JUDGE_INPUT * price.input + JUDGE_OUTPUT * price.output) / MILLION for price in judges), Decimal(0))
     least = cases * (each + judged)
     return Estimate(cases, least, ROUNDS * cases * (each + before + 2 * judged), call)
+
+
+def _size(inputs: Mapping[str, JsonValue]) -> int:
+    return sum(len(str(value).encode()) for value in inputs.values())
 
 
 def of_history(per_1000: Decimal) -> Decimal:

@@ -33,10 +33,9 @@ def with_parameter(path: str, data: bytes, lineage: str, model: str, given: tupl
     before = read_config(path, data)
     if model not in before.models:
         raise NotEditableError(f"{path} doesn't list the model {model}")
-    others = [other for other, one in before.lineages.items() if other != lineage and _may_use(one.model, model)]
-    if others:
+    if _has_other_uses(before, lineage, model):
         raise NotEditableError(
-            f"the prompt's file has no place for {name}, and other prompts use the model {model} too"
+            f"the prompt's file has no place for {name}, and other prompts or judges use the model {model} too"
         )
     old = before.models[model]
     others_set = old.parameters.model_dump(exclude_unset=True, exclude={name})
@@ -49,6 +48,13 @@ def with_parameter(path: str, data: bytes, lineage: str, model: str, given: tupl
     if old.parameters.model_fields_set:
         return _verified(path, data, wanted, ["models", model, "parameters"], {name: value})
     return _verified(path, data, wanted, ["models", model], {"parameters": {name: value}})
+
+
+def _has_other_uses(config: Config, lineage: str, model: str) -> bool:
+    """Returns whether anything but this prompt may run on the model: other prompts, judges, or suggestions."""
+    others = (one.model for name, one in config.lineages.items() if name != lineage)
+    judges = (one.judge.models for one in config.lineages.values() if one.judge is not None)
+    return config.suggest.model == model or any(_may_use(names, model) for names in (*others, *judges))
 
 
 def _may_use(names: str | tuple[str, ...] | None, model: str) -> bool:

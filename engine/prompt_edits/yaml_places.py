@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from pydantic import JsonValue
 
+from engine.detection.prompt_diff import ends_in_common
 from engine.test_edits import NoEditError
 from engine.test_edits.yaml_text import composed, flow, last_line, scalar, set_in_map
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 """Columns of a paragraph that is written anew, if the old one was shorter."""
+MOST_PAIRS = 2_000
+"""Pairs of an old and a new paragraph that are compared, to keep line breaks. Comparing takes long."""
+MOST_WORDS = 250_000
+"""The largest product of the numbers of words that differ in two paragraphs, for the same reason."""
 
 
 def edited_scalars(text: str, old: str, new: str) -> Iterator[tuple[str, ...]]:
@@ -155,8 +160,19 @@ def _styles(text: str, node: ScalarNode, new: str) -> Iterator[str]:
     elif node.style == "'" and "\n" not in new:
         yield "'" + new.replace("'", "''") + "'"
     elif not node.style:
-        yield new if "\n" not in new else _literal(lines, node, new)
+        if "\n" in new:
+            yield _literal(lines, node, new)
+        elif _is_text(new):
+            yield new
     yield scalar(new) if scalar(new) != new else f'"{new}"'
+
+
+def _is_text(plain: str) -> bool:
+    """Returns whether YAML reads a plain scalar as a text, and not as a number, a truth value or a date."""
+    import yaml
+
+    tag: str = yaml.SafeLoader("").resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
+    return tag == "tag:yaml.org,2002:str"
 
 
 def _block(lines: Sequence[str], node: ScalarNode, new: str) -> str:
@@ -174,15 +190,10 @@ def _block(lines: Sequence[str], node: ScalarNode, new: str) -> str:
 
 def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
     """Returns the lines of a folded text. Each line break of the text is a blank line between paragraphs."""
-    groups: list[list[str]] = [[]]
-    for line in body:
-        if line.strip():
-            groups[-1].append(line)
-        elif groups[-1]:
-            groups.append([])
-    groups = [group for group in groups if group]
     before, after = old.split("\n"), new.split("\n")
-    known = dict(zip((part for part in before if part), groups, strict=False))
+    known = dict(zip((part for part in before if part), _paragraphs(body), strict=False))
+    gone = {part: lines for part, lines in known.items() if part not in after}
+    near = gone if len(gone) * len(after) <= MOST_PAIRS else {}
     width = max([WIDTH, *(len(line) for line in body)])
     put: list[str] = []
     for number, part in enumerate(after):
@@ -190,8 +201,19 @@ def _folded(body: Sequence[str], indent: str, old: str, new: str) -> list[str]:
             put.append("")
         if part:
             wrapped = textwrap.wrap(part, width - len(indent), break_long_words=False, break_on_hyphens=False)
-            put += known.get(part) or _wrapped_like(known, part) or [indent + line for line in wrapped]
+            put += known.get(part) or _wrapped_like(near, part) or [indent + line for line in wrapped]
     return put
+
+
+def _paragraphs(body: Sequence[str]) -> list[list[str]]:
+    """Returns the lines between blank lines."""
+    groups: list[list[str]] = [[]]
+    for line in body:
+        if line.strip():
+            groups[-1].append(line)
+        elif groups[-1]:
+            groups.append([])
+    return [group for group in groups if group]
 
 
 def _wrapped_like(known: Mapping[str, Sequence[str]], part: str) -> list[str]:
@@ -209,10 +231,15 @@ def _wrapped_like(known: Mapping[str, Sequence[str]], part: str) -> list[str]:
     old, new = near.split(" "), part.split(" ")
     if "" in old or "" in new:  # several blanks: a line break there would change the text
         return []
+    first, last = ends_in_common(old, new)
+    equal = [(0, first, 0), (len(old) - last, len(old), len(new) - last)]
+    inner = old[first : len(old) - last], new[first : len(new) - last]
+    if len(inner[0]) * len(inner[1]) <= MOST_WORDS:
+        blocks = SequenceMatcher(None, *inner, autojunk=False).get_matching_blocks()
+        equal += [(first + a, first + a + size, first + b) for a, b, size in blocks]
     starts = {0}
-    for tag, i, j, k, _ in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            starts |= {k + end - i for end in ends if i <= end <= j}
+    for i, j, k in equal:
+        starts |= {k + end - i for end in ends if i <= end <= j}
     cuts = [*sorted(starts), len(new)]
     return [indent + " ".join(new[a:b]) for a, b in pairwise(cuts) if new[a:b]]
 

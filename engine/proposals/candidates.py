@@ -21,6 +21,8 @@ WORDS = 3
 """Most words of a phrase."""
 LONGEST = 8_000
 """Characters of an answer in which phrases are looked for."""
+LARGEST = 1e15
+"""Largest number of a range. Infinity and NaN are beyond it, and so are integers that no float can hold."""
 SHARE = 0.95
 """Share of the good answers that a length or a common feature must hold for."""
 FEWEST = 2
@@ -77,7 +79,7 @@ def _forms(good: Sequence[JudgedAnswer]) -> Iterator[Check]:
         for name in fields[:MOST_PHRASES]:
             yield Check(name=f"has the field {shown(name, 40)}", required_fields_present=(name,))
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(good) and all(map(math.isfinite, numbers)):
+    if len(numbers) == len(good) and all(abs(number) <= LARGEST for number in numbers):
         yield Check(
             name=f"from {min(numbers):g} to {max(numbers):g}", numeric_range=Between(min=min(numbers), max=max(numbers))
         )

@@ -220,7 +220,12 @@ def unified(path: str, old: str, new: str) -> str:
     minus, plus = (f"{first + 1 if count else first},{count}" for count in counts)
     hunk = f"@@ -{minus} +{plus} @@\n"
     ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in body)
-    return f"--- {_name('a', path)}\n+++ {_name('b', path)}\n{hunk}{''.join(ended)}"
+    return f"{header(path)}{hunk}{''.join(ended)}"
+
+
+def header(path: str) -> str:
+    """Returns the lines that name the file of a patch."""
+    return f"--- {_name('a', path)}\n+++ {_name('b', path)}\n"
 
 
 def _lines(text: str) -> list[str]:

@@ -172,7 +172,8 @@ def last_line(node: Node, lines: list[str]) -> int:
             break
         node = inner
     line: int = node.end_mark.line
-    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+    ends_file = line == len(lines) - 1 and node.end_mark.column == len(lines[line]) > 0
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">") and not ends_file:
         line -= 1
         while line > node.start_mark.line and not lines[line].strip():
             line -= 1

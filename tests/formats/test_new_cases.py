@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from engine.new_cases.draft import check_label, draft, expected_value, input_names, inputs_of, suggested_slice
+from engine.new_cases.draft import (
+    check_label,
+    draft,
+    expected_value,
+    input_names,
+    inputs_of,
+    json_or_text,
+    suggested_slice,
+)
 from engine.new_cases.generating import form_of
 from engine.new_cases.question import AVOIDED, Form, fits, question, read_cases, seeds_of
 from schemas.config import LineageConfig, ModelConfig
@@ -142,3 +150,25 @@ def test_replies_are_read_within_a_fence_and_bounded():
     found = read_cases(f"Here:\n```json\n{json.dumps({'cases': rows})}\n```").value
     assert len(found) == 20
     json.dumps(found, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN",
+        "[1, -Infinity]",
+        "1e999",
+        '{"a": "\\ud83d"}',
+        '{"\\udc00": 1}',
+        "[" * 90 + "]" * 90,
+        "[" * 9_999,
+        "9" * 5_000,
+    ],
+)
+def test_a_json_value_that_no_test_set_may_contain_stays_a_text(text):
+    assert json_or_text(text) == text
+
+
+def test_a_json_value_is_read_as_one():
+    assert json_or_text('{"a": [1, "ü", null]}') == {"a": [1, "ü", None]}
+    assert json_or_text("[" * 20 + "]" * 20) != "[" * 20 + "]" * 20

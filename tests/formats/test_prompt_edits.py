@@ -3,8 +3,10 @@
 import difflib
 
 import pytest
+import yaml
 
-from engine.prompt_edits import NotEditableError
+from engine.prompt_edits import NotEditableError, yaml_places
+from engine.prompt_edits.config_edit import with_parameter
 from engine.prompt_edits.edit import Editing
 from engine.readers.prompts.registry import READERS
 from schemas.prompts import Dialect
@@ -197,6 +199,80 @@ def test_a_line_of_a_folded_text_that_stays_is_left_alone():
     assert moved(FOLDED, edit.changed["a.prompt.yml"].decode()) == [
         "-       medicine.", "+       medicine or law, or money.", "+ ", "+       Be kind.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", ["|", "|-", ">", ">-"])
+def test_a_block_that_ends_the_file_without_a_line_feed_is_edited(head):
+    before = (
+        f"messages:\n  - role: user\n    content: '{{{{t}}}}'\n  - role: system\n    content: {head}\n      Sort it."
+    )
+    edit = Editing(reference_of("a.yaml"), {"a.yaml": before.encode()})
+    edit.set_text(1, "Sort them.")
+    assert edit.changed["a.yaml"].decode() == before.replace("Sort it.", "Sort them.")
+
+
+@pytest.mark.parametrize("text", ["1234", "yes", "1.5", "2026-01-01", "null", "~"])
+def test_a_text_that_yaml_would_read_as_something_else_gets_quotes(text):
+    before = "messages:\n  - role: system\n    content: Sort it.\n  - role: user\n    content: '{{t}}'\n"
+    edit = Editing(reference_of("a.yaml"), {"a.yaml": before.encode()})
+    edit.set_text(0, text)
+    assert yaml.safe_load(edit.changed["a.yaml"])["messages"][0]["content"] == text
+
+
+USES = """\
+version: 1
+models:
+  large: {provider: offline, model: l}
+  small: {provider: offline, model: s}
+lineages:
+  mine: {use_case: classification, labels: [a, b], prompt: a.txt, tests: a.jsonl, model: large}
+  other: {use_case: generation, prompt: b.txt, tests: a.jsonl, rubric: r.yaml, model: small, judge: {model: small}}
+"""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        USES.replace("judge: {model: small}", "judge: {model: [small, large]}"),
+        USES.replace("r.yaml, model: small", "r.yaml, model: large"),
+        USES + "suggest: {budget_usd: 1, model: large}\n",
+    ],
+)
+def test_a_parameter_of_a_model_is_not_changed_for_others_that_use_it(config):
+    def edited():
+        return with_parameter("c.yaml", (config or USES).encode(), "mine", "large", ("temperature", 0.3)).decode()
+
+    if config is None:
+        assert edited() == USES.replace("model: l}", "model: l, parameters: {temperature: 0.3}}")
+        return
+    with pytest.raises(NotEditableError, match="other prompts or judges use the model large too"):
+        edited()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["a b " * 20_000 + "a"], ["b a a b " * 10_000 + "end"]),
+        ([f"a {n}" for n in range(3_000)], [f"b {n}" for n in range(3_000)]),
+    ],
+)
+def test_a_long_folded_text_is_not_compared_word_by_word(old, new, monkeypatch):
+    class Bounded(yaml_places.SequenceMatcher):
+        pairs = 0
+
+        def __init__(self, junk, one, other, autojunk=True):
+            Bounded.pairs += 1
+            assert len(one) * len(other) <= 2_000**2
+            super().__init__(junk, one, other, autojunk)
+
+    monkeypatch.setattr(yaml_places, "SequenceMatcher", Bounded)
+    body = "\n\n".join(f"      {part}" for part in old)
+    before = f"messages:\n  - role: system\n    content: >-\n{body}\n  - role: user\n    content: '{{{{t}}}}'\n"
+    edit = Editing(reference_of("a.yaml"), {"a.yaml": before.encode()})
+    edit.set_text(0, "\n".join(new))
+    assert edit.prompt.messages[0].content == "\n".join(new)
+    assert Bounded.pairs <= yaml_places.MOST_PAIRS
 
 
 HOSTILE = [

@@ -121,6 +121,13 @@ def test_forms_and_variables_of_good_answers_are_proposed():
     assert names & {"a JSON object", "has the name", "has the field to", "starts with “{”"}
 
 
+def test_answers_that_are_numbers_of_any_size_give_no_range_that_no_float_can_hold():
+    for number in ("9" * 400, "1e999", "NaN"):
+        texts = [number] * 6 + ["none"] * 6
+        found = [JudgedAnswer(TestCase(id=f"c-{n}", inputs={}), text, text == "none") for n, text in enumerate(texts)]
+        assert all(one.check.numeric_range is None for one in proposed_checks(found))
+
+
 def test_too_few_answers_give_nothing():
     assert proposed_checks(answers(1, planted="TODO")[:4]) == ()
     assert proposed_checks([]) == ()

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from engine.improve.patch import file_edit
+from engine.improve.patch import file_edit, unified
 from engine.improve.texts import editable, like, problem, with_texts
 from engine.readers.prompts.registry import read_prompt
 from schemas.prompts import Dialect, Message, PromptFile
@@ -74,6 +74,17 @@ def test_only_the_text_in_the_file_is_edited_and_git_applies_the_patch(path, tmp
     assert read_prompt(path, {path: edited.encode()}).messages == after.messages
     kept = {"a.prompt.yml": ("# why", "# the ticket"), "e.j2": ("{# why #}",)}
     assert all(part in edited for part in kept.get(path, ()))
+
+
+@pytest.mark.parametrize(
+    "name", ["my prompts/a b.txt", 'say "hi".txt', "back\\slash.txt", "new\nline.txt", "tab\there.txt", "ü.txt"]
+)
+def test_git_applies_the_patch_of_a_file_of_any_name(name, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"one\r\ntwo")
+    patch = unified(name, "one\r\ntwo", "one\r\nthree")
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch.encode(), check=True)
+    assert (tmp_path / name).read_bytes() == b"one\r\nthree"
 
 
 def test_a_file_that_can_not_be_edited_safely_is_left_to_a_person():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.store.suggest_values import Suggestion
 
 FOLLOW_S = 5
+NO_ACTION = "The form has no action. Reload the page."
 READ_ONLY = "This site is read-only."
 NOT_YOURS = "Only people with write access to this repository can ask for edits."
 
@@ -37,7 +38,11 @@ def improve(context: Context) -> Page | None:
     page = context.records.lineage_page(repo.repository_id, lineage_id, Bounds(limit=1), merged=False)
     if page is None:
         return None
-    made, wrong = _asked(context, page.name) if context.form else (None, "")
+    made, wrong = None, ""
+    if context.form.get("action") in ("search", "words"):
+        made, wrong = _asked(context, page.name)
+    elif context.form:
+        wrong = NO_ACTION
     here = addresses.lineage(repo.repository_id, lineage_id)
     found = context.records.suggestions(repo.repository_id, page.name)
     values = {
@@ -163,7 +168,7 @@ def _done(context: Context, one: Suggestion, *, may: bool) -> dict[str, object]:
         case "words":
             made, wrong = _asked(context, one.lineage, one.id if one.asked else None)
             return {"next": made and _address(made), "wrong": wrong}
-    return {"wrong": "The form has no action. Reload the page."}
+    return {"wrong": NO_ACTION}
 
 
 def _opened(context: Context, one: Suggestion) -> dict[str, object]:

@@ -13,7 +13,7 @@ from bot.pages.addresses import with_query
 from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
 from bot.pages.views.playground_form import edit_of, estimate_of, fields, from_version
-from bot.pages.views.playground_live import answers_of, beside, gate_says, ordered, status_of
+from bot.pages.views.playground_live import live_values, pick_words
 from bot.pages.views.spending import asking, check_caps
 from bot.store.values import ExperimentRequest
 from engine.improve.asking import LONGEST as LONGEST_SENTENCE
@@ -155,9 +155,10 @@ def playground(context: Context) -> Page | Redirect | None:
 def _as_typed(context: Context, bench: Bench) -> Bench:
     """Returns the bench with the form as it was sent, as far as it can be read."""
     try:
-        edit = edit_of(bench.opened, context.form)
+        edit = edit_of(bench.opened, context.form, bench.edit)
     except ConfigError:
-        edit = edit_of(bench.opened, {k: v for k, v in context.form.items() if not k.startswith("parameter.")})
+        form = {name: text for name, text in context.form.items() if not name.startswith("parameter.")}
+        edit = edit_of(bench.opened, form, bench.edit)
     return Bench(bench.page, bench.branch, bench.commit, bench.opened, bench.draft, edit)
 
 
@@ -171,6 +172,7 @@ def _done(context: Context, bench: Bench) -> Redirect:
             context.records.cancel(run.id, context.now)
         return Redirect(bench.address(at, run=run.sequence if run else None) + "#run")
     edit = edit_of(bench.opened, context.form, bench.edit)
+    _check_other_pages(context, bench, edit)
     document = edit.model_dump_json()
     if len(document) > LONGEST:
         raise ConfigError(f"the draft has more than {LONGEST:,} characters", hint="shorten it, or your own input")
@@ -188,6 +190,18 @@ def _done(context: Context, bench: Bench) -> Redirect:
     return Redirect(bench.address(at, draft=number, run=run.sequence) + "#run")
 
 
+def _check_other_pages(context: Context, bench: Bench, edit: DraftEdit) -> None:
+    """Raises ConfigError if another page has changed the draft since this one was loaded. A second try replaces it."""
+    loaded = context.form.get("changed")
+    if bench.draft is None or not loaded or bench.edit.page == edit.page:
+        return
+    if loaded != bench.draft.changed_at.isoformat():
+        raise ConfigError(
+            "this draft has been changed in another tab or browser since this page was loaded",
+            hint="your version is below: send it again to replace the other one",
+        )
+
+
 def _started(context: Context, bench: Bench, edit: DraftEdit, draft: int) -> Run:
     """Asks for the run. Raises ConfigError, BudgetExceeded and NotEditableError."""
     if not bench.opened.edited(edit):
@@ -196,14 +210,18 @@ def _started(context: Context, bench: Bench, edit: DraftEdit, draft: int) -> Run
         raise ConfigError("the prompt has no test set", hint="try your own input")
     if edit.pick is Pick.OWN and not any(text.strip() for text in edit.inputs.values()):
         raise ConfigError("your own input is empty", hint="enter an input for the prompt")
+    if not bench.opened.change.models:
+        raise ConfigError("the prompt has no model", hint="name one in promptverdict.yaml")
     check_caps(context)
     most = estimate_of(context, bench.page, bench.opened, edit)
     ask = asking(context, most.most_usd, most.call_usd) if most is not None else asking(context, None)
     model = edit.model or bench.opened.model
     request = ExperimentRequest(
-        lineage=bench.page.name, models=(model,) if model else tuple(bench.opened.models[:1]), by=ask.by
+        lineage=bench.page.name,
+        models=(model,) if model else tuple(pair.name for pair in bench.opened.change.models),
+        by=ask.by,
     )
-    ask = ask.model_copy(update={"draft_id": draft, "document": edit.model_dump_json()})
+    ask = ask.model_copy(update={"draft_id": draft, "document": edit.model_dump_json(exclude={"page"})})
     return context.records.ask(context.repository, bench.commit, bench.branch, request, ask, at=context.now)
 
 
@@ -266,30 +284,3 @@ def _left(context: Context) -> Decimal | None:
     if cap is None:
         return None
     return max(cap - context.records.person_usd(context.visitor.login or "", context.now.date()), Decimal(0))
-
-
-def live_values(context: Context, run: Run, asked: AskedRun, other: int | None = None) -> dict[str, object]:
-    """Returns what is shown of a run: its status, its answers, its verdict."""
-    answers = answers_of(context.records, run.sequence)
-    if other is not None:
-        beside(answers, answers_of(context.records, other))
-    gate = None if run.state.is_open else gate_says(context.records, run)
-    draft = DraftEdit.model_validate_json(asked.document or "{}")
-    return {
-        "run": run,
-        "status": status_of(run, asked, answers, context.now),
-        "cases": list(answers.cases.values()) if run.state.is_open else ordered(answers.cases.values()),
-        "answered": max((len(scores) for scores in answers.scores.values()), default=0),
-        "gate": gate,
-        "other": other,
-        "partial": draft.pick is not Pick.ALL,
-        "own": draft.pick is Pick.OWN,
-    }
-
-
-def pick_words(asked: AskedRun) -> str:
-    """Returns which cases a run had, in words."""
-    draft = DraftEdit.model_validate_json(asked.document or "{}")
-    if draft.pick in (Pick.SLICE, Pick.CASE):
-        return f"{draft.pick.value} {draft.name}"
-    return "all cases" if draft.pick is Pick.ALL else "own input"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.pages.views.spending import known_costs, price_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from bot.pages.context import Context
     from bot.store.page_values import KeptVersion, LineagePage
     from engine.playground.opened import Opened
-    from schemas.pricing import Price
 
 PARAMETERS = ("temperature", "max_tokens", "top_p")
 """The parameters in the form."""
@@ -46,6 +46,8 @@ class MessageField:
     label: str
     text: str
     edited: bool
+    mark: str
+    """Of the committed text."""
     moved: bool = False
     """Whether the committed text has changed since the draft replaced it."""
 
@@ -62,46 +64,58 @@ class ModelOption:
 def edit_of(opened: Opened, form: Mapping[str, str], kept: DraftEdit | None = None) -> DraftEdit:
     """Reads the form of the draft that was ``kept`` before. What equals the prompt as it is, is no edit.
 
-    Raises ConfigError for a number that is none.
+    Nor is what equals the prompt as the page showed it (``seen.``): the branch may have moved since, and a field that
+    the person left alone must not undo that. Raises ConfigError for a number that is none.
     """
-    texts = {}
-    for index, message in enumerate(opened.prompt.messages):
-        given = form.get(f"text.{index}")
-        if given is not None and given != str_of(message.content):
-            text = like(message.content, untyped(message.content, given))
-            if text != message.content:
-                texts[index] = text
-    now, parameters = opened.parameters(), {}
-    for name in PARAMETERS:
-        if f"parameter.{name}" in form and (value := _number(name, form[f"parameter.{name}"])) != now.get(name):
-            parameters[name] = value
-    model = form.get("model") or None
+    texts = _texts(opened, form)
+    model = None if form.get("model") == form.get("seen.model") else form.get("model")
     pick = form.get("pick", "")
     chosen = Pick(pick) if pick in tuple(Pick) else Pick.ALL
     name = {Pick.SLICE: form.get("slice", ""), Pick.CASE: form.get("case", "")}.get(chosen, "")
     known = kept.before if kept is not None else {}
     return DraftEdit(
         texts=texts,
-        before={index: known.get(index, mark_of(opened, index)) for index in texts},
-        model=None if model == opened.model else model,
-        parameters=parameters,
+        before={
+            index: known.get(index) or form.get(f"seen.text.{index}") or mark_of(opened.prompt.messages[index].content)
+            for index in texts
+        },
+        model=None if model == opened.model else model or None,
+        parameters=_parameters(opened, form),
         pick=chosen,
         name=name[:500],
         inputs={one: form.get(f"input.{one}", "") for one in inputs_of(opened)},
         expected=form.get("expected", ""),
+        page=form.get("page", "")[:64],
     )
 
 
-def mark_of(opened: Opened, index: int) -> str:
-    """Returns a digest of a committed text."""
-    return digest_of(opened.prompt.messages[index].content)[:16]
+def _texts(opened: Opened, form: Mapping[str, str]) -> dict[int, str]:
+    found = {}
+    for index, message in enumerate(opened.prompt.messages):
+        given = form.get(f"text.{index}")
+        if given is not None and mark_of(given) not in (form.get(f"seen.text.{index}"), mark_of(message.content)):
+            text = like(message.content, untyped(message.content, given))
+            if text != message.content:
+                found[index] = text
+    return found
 
 
-def str_of(text: str) -> str:
-    """Returns a text as its field sends it back without an edit."""
+def _parameters(opened: Opened, form: Mapping[str, str]) -> dict[str, int | float | None]:
+    now, found = opened.parameters(), {}
+    for name in PARAMETERS:
+        field = f"parameter.{name}"
+        if field not in form or form[field] == form.get(f"seen.{field}"):
+            continue
+        if (value := _number(name, form[field])) != now.get(name):
+            found[name] = value
+    return found
+
+
+def mark_of(text: str) -> str:
+    """Returns a digest of a text. It is the same for the text as its field shows it and sends it back."""
     from html import unescape
 
-    return unescape(str(typed(text)))
+    return digest_of(unescape(str(typed(text))))[:16]
 
 
 def _number(name: str, text: str) -> int | float | None:
@@ -150,7 +164,8 @@ def inputs_of(opened: Opened) -> list[str]:
 
 def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit) -> dict[str, object]:
     """Returns the values of the form."""
-    now = {**opened.parameters(), **edit.parameters}
+    sent = opened.parameters()
+    now = {**sent, **edit.parameters}
     tests = opened.change.tests
     cases = tests.cases if tests else ()
     slices: dict[str, int] = {}
@@ -163,7 +178,8 @@ def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit)
             _label(opened, index),
             edit.texts.get(index, message.content),
             index in edit.texts,
-            index in edit.texts and edit.before.get(index, mark_of(opened, index)) != mark_of(opened, index),
+            mark := mark_of(message.content),
+            index in edit.texts and edit.before.get(index, mark) != mark,
         )
         for index, message in enumerate(opened.prompt.messages)
     ]
@@ -171,7 +187,8 @@ def fields(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit)
         "messages": messages,
         "models": _models(opened),
         "model": edit.model or opened.model,
-        "parameters": [(name, name.replace("_", " "), now.get(name)) for name in PARAMETERS],
+        "committed_model": opened.model,
+        "parameters": [(name, name.replace("_", " "), now.get(name), sent.get(name)) for name in PARAMETERS],
         "changed": [name for name in PARAMETERS if name in edit.parameters],
         "pick": edit.pick.value,
         "name": edit.name,
@@ -207,21 +224,51 @@ def _models(opened: Opened) -> list[ModelOption]:
 
 
 def estimate_of(context: Context, page: LineagePage, opened: Opened, edit: DraftEdit) -> Estimate | None:
-    """Returns the cost of a run before it; ``None`` if a price is unknown."""
-    change, name = opened.change, edit.model or opened.model
-    price, before, judges = _prices(opened, name)
-    if price is None or before is None or None in judges:
-        return None
-    cases = change.tests.cases if change.tests else ()
+    """Returns the cost of a run before it, on all of its models; ``None`` if a price is unknown."""
     costs = known_costs(context, page)
-    limit = {**opened.parameters(), **edit.parameters}.get("max_tokens")
-    own = per_case(opened.prompt.messages, cases, price, limit)
-    each = max(of_history(costs[name]), own / 4) if name in costs else own
-    old = of_history(costs[opened.model]) if opened.model in costs else own
+    names = (pair.name for pair in opened.change.models)
+    pairs = [(edit.model, opened.model)] if edit.model is not None else [(name, name) for name in names]
+    found = [_estimate(opened, edit, *pair, costs) for pair in pairs]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return None
+    return Estimate(
+        known[0].cases,
+        sum((one.least_usd for one in known), Decimal(0)),
+        sum((one.most_usd for one in known), Decimal(0)),
+        max(one.call_usd for one in known),
+    )
+
+
+def _estimate(
+    opened: Opened, edit: DraftEdit, name: str, before: str | None, costs: Mapping[str, Decimal]
+) -> Estimate | None:
+    """Returns the cost on one model. ``before`` is the model of the committed version."""
+    change, sent = opened.change, opened.parameters()
+    models = {pair.name: pair.candidate for pair in change.models} | dict(opened.config.models)
+    prices = [
+        None if model is None else price_of(model)
+        for model in (models.get(name), models.get(before or ""), *change.judges)
+    ]
+    known = [one for one in prices if one is not None]
+    if len(known) < len(prices):
+        return None
+    price, old_price, *judges = known
+    messages = [
+        message.model_copy(update={"content": edit.texts.get(index, message.content)})
+        for index, message in enumerate(opened.prompt.messages)
+    ]
+    cases = change.tests.cases if change.tests else ()
+    inputs = [edit.inputs] if edit.pick is Pick.OWN else [case.inputs for case in cases]
+    limit = {**sent, **edit.parameters}.get("max_tokens")
+    own = per_case(messages, inputs, price, limit)
+    # History knows the answers' lengths. The draft's text may be longer or shorter than the measured one.
+    grown = own - per_case(opened.prompt.messages, inputs, price, limit)
+    each = max(of_history(costs[name]) + grown, own / 4) if name in costs else own
+    was = per_case(opened.prompt.messages, inputs, old_price, sent.get("max_tokens"))
+    old = of_history(costs[before]) if before is not None and before in costs else was
     repeated = count(opened, edit) * max(change.gate.repetitions, 1)
-    known = [one for one in judges if one is not None]
-    call = worst_call(opened.prompt.messages, cases, [price, before, *known], limit)
-    return estimate(repeated, each, old, known, call)
+    return estimate(repeated, each, old, judges, worst_call(messages, inputs, known, limit))
 
 
 def _estimates(
@@ -232,14 +279,6 @@ def _estimates(
     named = [edit.model_copy(update={"pick": pick, "name": name}) for pick, name in picks.items()]
     words = {Pick.ALL: "All cases", Pick.SLICE: f"Slice {edit.name}", Pick.CASE: "One case", Pick.OWN: "My own input"}
     return [(words[one.pick], estimate_of(context, page, opened, one)) for one in named]
-
-
-def _prices(opened: Opened, name: str | None) -> tuple[Price | None, Price | None, list[Price | None]]:
-    """Returns the prices of the draft's model, of the present one, and of the judges; ``None``: unknown."""
-    now = next((pair.candidate for pair in opened.change.models), None)
-    model = opened.config.models.get(name or "") or now
-    of = [None if one is None else price_of(one) for one in (model, now)]
-    return of[0], of[1], [price_of(one) for one in opened.change.judges]
 
 
 def count(opened: Opened, edit: DraftEdit) -> int:

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
+from engine.playground.draft import DraftEdit, Pick
 from engine.render.figures import plural
 from schemas.outcomes import Arm
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from bot.pages.context import Context
     from bot.store.asked_values import AskedRun, ShownAnswer
     from bot.store.page_values import RunPage
     from bot.store.records import Records
@@ -30,9 +32,12 @@ PATIENCE_S = 1.0
 
 @dataclass
 class LiveCase:
-    """One case in the table."""
+    """One case on one model in the table."""
 
+    number: int
+    """Of the row, in the order in which the rows came."""
     position: int
+    model: str
     case: str
     inputs: tuple[tuple[str, str], ...] = ()
     expected: str = ""
@@ -53,27 +58,31 @@ class LiveCase:
 
 @dataclass
 class Answers:
-    """The answers of a run by case, in the order in which the cases came."""
+    """The answers of a run by case and model, in the order in which they came."""
 
-    cases: dict[int, LiveCase] = field(default_factory=dict)
-    scores: dict[Arm, dict[int, float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    cases: dict[tuple[int, str], LiveCase] = field(default_factory=dict)
+    scores: dict[Arm, dict[tuple[int, str], float]] = field(default_factory=lambda: {arm: {} for arm in Arm})
     last: int = 0
     """The number of the last answer."""
+    most: int = SHOWN_CASES
+    """The most cases that are kept."""
 
     def add(self, found: Iterable[tuple[int, ShownAnswer]]) -> list[LiveCase]:
         """Takes answers, and returns the cases in the table that they change."""
-        changed: dict[int, LiveCase] = {}
+        changed: dict[tuple[int, str], LiveCase] = {}
         for number, one in found:
             self.last = max(self.last, number)
             if one.repetition:  # a failure that is confirmed; the table shows the first answer
                 continue
+            key = one.position, one.model
             if one.score is not None:
-                self.scores[one.arm][one.position] = one.score
-            if one.position not in self.cases and len(self.cases) >= SHOWN_CASES:
+                self.scores[one.arm][key] = one.score
+            if key not in self.cases and len(self.cases) >= self.most:
                 continue
-            case = self.cases.setdefault(one.position, LiveCase(one.position, one.case, one.inputs, one.expected))
+            new = LiveCase(len(self.cases), one.position, one.model, one.case, one.inputs, one.expected)
+            case = self.cases.setdefault(key, new)
             case.answers[one.arm] = one
-            changed[one.position] = case
+            changed[key] = case
         return list(changed.values())
 
     @property
@@ -83,7 +92,8 @@ class Answers:
         both = before.keys() & after.keys()
         if not both:
             return None
-        return fmean(before[one] for one in both), fmean(after[one] for one in both), len(both)
+        cases = {position for position, _ in both}
+        return fmean(before[one] for one in both), fmean(after[one] for one in both), len(cases)
 
 
 @dataclass(frozen=True)
@@ -102,9 +112,9 @@ class Status:
         return self.run.state.is_open
 
 
-def answers_of(records: Records, sequence: int, upto: int | None = None) -> Answers:
+def answers_of(records: Records, sequence: int, upto: int | None = None, *, most: int = SHOWN_CASES) -> Answers:
     """Returns the answers of a run so far; ``upto``: those up to a number, for a reader who has seen them."""
-    made = Answers()
+    made = Answers(most=most)
     while len(found := records.answers_after(sequence, made.last, MOST_ANSWERS)):
         seen = [one for one in found if upto is None or one[0] <= upto]
         made.add(seen)
@@ -142,10 +152,11 @@ def ordered(cases: Iterable[LiveCase]) -> list[LiveCase]:
 
 
 def beside(answers: Answers, other: Answers) -> None:
-    """Puts the answers of another variant beside those of the same cases."""
-    by_case = {one.case: one.answers.get(Arm.CANDIDATE) for one in other.cases.values()}
+    """Puts the answers of another variant beside those of the same cases, on the same model if it ran on several."""
+    several = len({one.model for one in other.cases.values()}) > 1
+    found = {(one.case, one.model if several else ""): one.answers.get(Arm.CANDIDATE) for one in other.cases.values()}
     for one in answers.cases.values():
-        one.other = by_case.get(one.case)
+        one.other = found.get((one.case, one.model if several else ""))
 
 
 @dataclass(frozen=True)
@@ -164,3 +175,32 @@ def gate_says(records: Records, run: Run) -> GateSays | None:
         return None
     cards = page.overview.lineages if page.overview else ()
     return GateSays(cards[0] if cards else None, page, addresses.run(run.repository_id, run.sequence))
+
+
+def live_values(context: Context, run: Run, asked: AskedRun, other: int | None = None) -> dict[str, object]:
+    """Returns what is shown of a run: its status, its answers, its verdict."""
+    answers = answers_of(context.records, run.sequence)
+    if other is not None:
+        # All of them: the first cases of another run may be others than those in the table.
+        beside(answers, answers_of(context.records, other, most=MOST_ANSWERS))
+    gate = None if run.state.is_open else gate_says(context.records, run)
+    draft = DraftEdit.model_validate_json(asked.document or "{}")
+    return {
+        "run": run,
+        "status": status_of(run, asked, answers, context.now),
+        "cases": list(answers.cases.values()) if run.state.is_open else ordered(answers.cases.values()),
+        "answered": max((len(scores) for scores in answers.scores.values()), default=0),
+        "gate": gate,
+        "other": other,
+        "several": run.request is not None and len(run.request.models) > 1,
+        "partial": draft.pick is not Pick.ALL,
+        "own": draft.pick is Pick.OWN,
+    }
+
+
+def pick_words(asked: AskedRun) -> str:
+    """Returns which cases a run had, in words."""
+    draft = DraftEdit.model_validate_json(asked.document or "{}")
+    if draft.pick in (Pick.SLICE, Pick.CASE):
+        return f"{draft.pick.value} {draft.name}"
+    return "all cases" if draft.pick is Pick.ALL else "own input"

@@ -8,7 +8,8 @@ from adapters.github.proposals import Proposal
 from bot.pages import addresses
 from bot.pages.context import Page, Redirect
 from bot.pages.views.crumbs import of_repository
-from bot.pages.views.playground import opened_bench, pick_words, why_not
+from bot.pages.views.playground import opened_bench, why_not
+from bot.pages.views.playground_live import pick_words
 from bot.pages.views.raise_case import PLAIN, change_of, proposed_case
 from bot.store.values import RunState
 from engine.detection.files import below

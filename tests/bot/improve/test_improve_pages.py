@@ -127,6 +127,7 @@ def test_a_page_cancels_and_says_what_is_wrong(pages):
             return ada.post(f"{base}/improve", data={"request": "x", **form}, headers=FROM_US).text
 
         assert "Say in a sentence" in sends(action="words", sentence=" ?")
+        assert "The form has no action" in sends(action="other")
         assert "The budget is not a number" in sends(action="search", budget="much")
         assert "allows $2.00" in sends(action="search", budget="3").replace("&#36;", "$")
         assert "see its result" in sends(action="search", budget="1")

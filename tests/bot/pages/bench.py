@@ -153,7 +153,9 @@ def sent(client, address, **form):
             continue
         if "name" in given:
             fields[html.unescape(given["name"])] = html.unescape(given.get("value", ""))
-    for name, body in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', shown, re.DOTALL):
+    for name, more, body in re.findall(r'<select name="([^"]+)"([^>]*)>(.*?)</select>', shown, re.DOTALL):
+        if " disabled" in more:  # browsers don't send it
+            continue
         chosen = re.search(r'<option value="([^"]*)" selected', body) or re.search(r'<option value="([^"]*)"', body)
         fields[name] = html.unescape(chosen[1])
     fields.pop("title", None)

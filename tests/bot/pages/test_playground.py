@@ -378,6 +378,46 @@ def test_hostile_texts_in_every_field_stay_texts(bench):
         assert not re.search("[\u202e\x1b\u200b\u2028\x00]", page)
 
 
+def test_two_tabs_do_not_silently_replace_each_others_text(bench):
+    max_ = bench.people["max"]
+    draft = draft_of(sent(max_, bench.address, **{"text.0": text("at most seven")}))
+    address = f"{bench.address}?draft={draft}"
+    fields = {
+        name: html.unescape(re.search(f'name="{name}" value="([^"]*)"', max_.get(address).text)[1])
+        for name in ("page", "changed", "draft")
+    }
+
+    def save(count):
+        form = fields | {"action": "save", "text.0": text(count)}
+        return max_.post(bench.address, data=form, headers=FROM_US)
+
+    assert [save("two").status_code, save("three").status_code] == [303, 303], "the same tab saves as it likes"
+    assert sent(max_, address, **{"text.0": text("four")}).status_code == 303, "a newer page has read the text"
+    refused = save("five")
+    assert "changed in another tab or browser" in said(refused)
+    assert "Reply in five sentences." in refused.text, "what was typed is not lost"
+    assert "Reply in four sentences." in bench.records.draft(draft, "max").document
+    fields |= {
+        name: html.unescape(re.search(f'name="{name}" value="([^"]*)"', refused.text)[1])
+        for name in ("page", "changed")
+    }
+    assert save("five").status_code == 303
+    assert "Reply in five sentences." in bench.records.draft(draft, "max").document
+
+
+def test_a_page_from_before_a_push_undoes_nothing(bench):
+    max_ = bench.people["max"]
+    before = bench.git.git("show", "main:prompts/replies.prompt.yml")
+    shown = max_.get(bench.address).text
+    fields = dict(re.findall(r'name="(seen[^"]*)" value="([^"]*)"', shown))
+    texts = re.findall(r'<textarea name="(text[^"]*)"[^>]*>\n(.*?)</textarea>', shown, re.DOTALL)
+    fields |= {name: html.unescape(one) for name, one in texts}
+    bench.git.commit("main", {"prompts/replies.prompt.yml": before.replace("customers", "people") + "\n"})
+    answer = max_.post(bench.address, data=fields | {"action": "save"}, headers=FROM_US)
+    assert "This draft changes nothing" in said(max_.get(f"{bench.address}/save?draft={draft_of(answer)}"))
+    bench.git.commit("main", {"prompts/replies.prompt.yml": before + "\n"})
+
+
 def test_a_text_that_changed_on_the_branch_meanwhile_is_said(bench):
     max_ = bench.people["max"]
     draft = draft_of(sent(max_, bench.address, **{"text.0": text("at most nine")}))
