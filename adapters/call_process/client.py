@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -170,7 +169,8 @@ class Child(asyncio.Protocol):
 
     def __init__(self, process: CallingProcess) -> None:
         self._process = process
-        self._connecting: asyncio.Task[object] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
         self._transport: asyncio.WriteTransport | None = None
         self._unsent: list[bytes] = []
         self._lines = Lines()
@@ -198,7 +198,7 @@ class Child(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         # Connected by the first waiter: providers may be opened before there is an event loop.
         if self._connecting is None:
-            self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._process.line))
+            self._connecting = loop.create_task(self._stay_connected())
         opened = self._opened.setdefault(provider, loop.create_future())
         try:
             async with asyncio.timeout(START_S):
@@ -209,6 +209,17 @@ class Child(asyncio.Protocol):
         if reply is not None and reply.bug is not None:
             raise RuntimeError(f"in the calling process: {reply.bug}")
         return reply is not None
+
+    async def _stay_connected(self) -> None:
+        """Connects, and stays until the line closes.
+
+        A loop that ends cancels its tasks. Then this one hangs up, since a closed loop can't close a transport.
+        """
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=self._process.line)
+            await self._lost.wait()
+        finally:
+            self._hang_up()
 
     def ask(self, question: Question) -> asyncio.Future[Reply | None]:
         """Sends a call. The future gives ``None`` if the child ends first."""
@@ -232,8 +243,10 @@ class Child(asyncio.Protocol):
         if self._connecting is None:
             self._process.line.close()
         else:
-            with suppress(RuntimeError):  # that loop is closed: no task waits in it
+            try:
                 self._connecting.get_loop().call_soon_threadsafe(self._hang_up)
+            except RuntimeError:  # that loop is closed: no task waits in it
+                self._process.line.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Sends what was queued, now that the event loop has taken over the line."""
@@ -267,6 +280,7 @@ class Child(asyncio.Protocol):
         if not self.gone:
             self.ending = f"with {self._process.end()}"
         self._hang_up()
+        self._lost.set()
 
     def _say(self, order: Order) -> None:
         if self._transport is not None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.store.async_records import AsyncRecords
+from bot.store.production_writing import OTHER
 from bot.telemetry.logs import logger
 from engine.drift.baseline import DAYS, baseline_of
 from engine.drift.counts import DayCounts
@@ -51,14 +52,14 @@ class _Production:
         return [DayCounts(day, counts) for day, counts in sorted(total.items())]
 
     def served(self) -> list[ServedDay]:
-        """Returns the decisions by day and model."""
-        return [ServedDay(row.model, DayCounts(row.day, row.counts)) for row in self.rows]
+        """Returns the decisions by day and model; an empty name where it is unknown."""
+        return [ServedDay("" if row.model == OTHER else row.model, DayCounts(row.day, row.counts)) for row in self.rows]
 
     def version(self, since: date) -> str | None:
         """Returns the version that made most of the decisions since a day; ``None`` if the calls don't say."""
         calls: dict[str, int] = {}
         for row in self.rows:
-            if row.day >= since and row.digest:
+            if row.day >= since and row.digest not in ("", OTHER):
                 calls[row.digest] = calls.get(row.digest, 0) + sum(row.counts.values())
         return max(calls, key=lambda digest: (calls[digest], digest), default=None)
 

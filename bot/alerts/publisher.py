@@ -63,15 +63,22 @@ class AlertPublisher:
             if repo is None:
                 continue
             note = self._note(repo, episode)
-            try:
-                if episode.is_untold:
-                    await asyncio.to_thread(self._write_issue, repo, episode, note)
-                if episode.is_unsent and self._channels is not None:
-                    await asyncio.to_thread(self._channels.send, title(note), plain_text(note))
-                    # Recorded afterwards: a message may come twice after a crash, but none is lost.
-                    await self._records.episode_told(episode, sent=True)
-            except HostUnavailable as error:
-                log.warning("alert not told", alert=episode.id, why=str(error))
+            # Each by itself: while GitHub is down, the other channels still work.
+            for tell in (self._tell_issue, self._tell_channels):
+                try:
+                    await tell(repo, episode, note)
+                except HostUnavailable as error:
+                    log.warning("alert not told", alert=episode.id, why=str(error))
+
+    async def _tell_issue(self, repo: RepositoryRef, episode: Episode, note: AlertNote) -> None:
+        if episode.is_untold:
+            await asyncio.to_thread(self._write_issue, repo, episode, note)
+
+    async def _tell_channels(self, _: RepositoryRef, episode: Episode, note: AlertNote) -> None:
+        if episode.is_unsent and self._channels is not None:
+            await asyncio.to_thread(self._channels.send, title(note), plain_text(note))
+            # Recorded afterwards: a message may come twice after a crash, but none is lost.
+            await self._records.episode_told(episode, sent=True)
 
     def _note(self, repo: RepositoryRef, episode: Episode) -> AlertNote:
         return AlertNote(

@@ -16,7 +16,7 @@ from engine.hub.promotion import promotion as version_change
 from engine.hub.versions import version_of
 from engine.watch.alone import alone
 from engine.watch.answers import watched
-from engine.watch.compare import compared, first_reading, together
+from engine.watch.compare import compared, first_reading, together, unusable
 from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
 from schemas.pullrequests import PullRequest, Trust
 
@@ -171,9 +171,13 @@ def _read(one: WatchedDay, baseline: WatchedDay | None, start: date | None, sinc
         # Judged before: the day's own answers became the baseline.
         return one.reading or first_reading(one.answers), one.is_baseline
     if baseline is None or (start is not None and baseline.day < start):
-        return first_reading(one.answers), True
+        problem = unusable(one.answers)
+        return problem or first_reading(one.answers), problem is None
     reading = compared(baseline.answers, one.answers, since)
-    return reading, baseline.answers.requests != one.answers.requests
+    if baseline.answers.requests == one.answers.requests:
+        return reading, False
+    problem = unusable(one.answers)
+    return problem or reading, problem is None
 
 
 def _day_of(run: Run) -> date:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a request after it was unpacked."""
+UNCOUNTED = 1024 * 1024
+"""Bytes below which a protobuf request is not counted: it has too few messages to matter."""
+MOST_MESSAGES = 200_000
+"""Messages in a request, at any depth. One takes two bytes on the wire, and hundreds in memory."""
 DEEPEST = 20
 """Nested values of one attribute. Deeper ones are left out."""
 MOST_ATTRIBUTES = 1_000
@@ -42,7 +46,7 @@ class BadRequestError(ValueError):
 
 
 class TooLargeError(ValueError):
-    """A body that unpacks to more than ``LARGEST``."""
+    """A body that unpacks to more than ``LARGEST``, or has more messages than ``MOST_MESSAGES``."""
 
 
 class Decoded(NamedTuple):
@@ -68,7 +72,7 @@ def unpacked(body: bytes) -> bytes:
 
 
 def spans_of(body: bytes, *, is_json: bool) -> Decoded:
-    """Returns the spans of an ``ExportTraceServiceRequest``. Raises BadRequestError."""
+    """Returns the spans of an ``ExportTraceServiceRequest``. Raises BadRequestError and TooLargeError."""
     request = ExportTraceServiceRequest()
     _parse(request, body, is_json=is_json)
     spans = [span for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans]
@@ -79,7 +83,7 @@ def spans_of(body: bytes, *, is_json: bool) -> Decoded:
 def logs_of(body: bytes, *, is_json: bool) -> Decoded:
     """Returns the records of an ``ExportLogsServiceRequest`` that belong to a span. Others are ignored.
 
-    Raises BadRequestError.
+    Raises BadRequestError and TooLargeError.
     """
     request = ExportLogsServiceRequest()
     _parse(request, body, is_json=is_json)
@@ -88,16 +92,61 @@ def logs_of(body: bytes, *, is_json: bool) -> Decoded:
 
 
 def _parse(request: Message, body: bytes, *, is_json: bool) -> None:
+    # Counted before anything is made of them.
+    many = _is_many(body, request) if not is_json else body.count(b"{") + body.count(b"[") > MOST_MESSAGES
+    if many:
+        raise TooLargeError(f"the request has more than {MOST_MESSAGES:,} parts: send smaller batches")
     try:
         if not is_json:
             request.ParseFromString(body)
             return
+        document: Any = json.loads(body)
+        if not isinstance(document, dict):
+            raise BadRequestError("the body is no request")
         # Fields that we don't know are ignored, as the protocol demands.
-        document: Any = _with_bytes(json.loads(body))
-        ParseDict(document, request, ignore_unknown_fields=True, max_recursion_depth=64)
+        plain: Any = _with_bytes(document)
+        ParseDict(plain, request, ignore_unknown_fields=True, max_recursion_depth=64)
     except (DecodeError, ParseError, RecursionError, UnicodeDecodeError, ValueError):
         # The parser's own words may quote the body.
         raise BadRequestError(f"the body is not OTLP/{'JSON' if is_json else 'protobuf'}") from None
+
+
+def _is_many(body: bytes, request: Message) -> bool:
+    """Returns whether a protobuf request has more messages than ``MOST_MESSAGES``. False for a broken one."""
+    left = [(0, len(body), request.DESCRIPTOR)] if len(body) > UNCOUNTED else []
+    count = 0
+    while left:
+        at, end, kind = left.pop()
+        while at < end:
+            tag, at = _varint(body, at)
+            wire = tag & 7
+            if wire in (0, 2):
+                size, at = _varint(body, at)
+                if wire == 2:
+                    inner = kind.fields_by_number.get(tag >> 3)
+                    if inner is not None and inner.message_type is not None:
+                        count += 1
+                        left.append((at, min(at + size, end), inner.message_type))
+                    at += size
+            elif wire in (1, 5):
+                at += 8 if wire == 1 else 4
+            else:  # the parser refuses it
+                return False
+            if count > MOST_MESSAGES:
+                return True
+    return False
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """Returns the number that begins at a place, and the place behind it. The end of the body ends it too."""
+    value = shift = 0
+    for byte in body[at : at + 10]:
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+    return value, at
 
 
 def _with_bytes(value: JsonValue, depth: int = 0) -> JsonValue:

@@ -78,7 +78,7 @@ class RepositoryReader:
                 continue
             if facts is None:
                 continue
-            if not now - self.keep <= facts.started_at <= now + MOST_EARLY:
+            if facts.started_at < now - self.keep or facts.ended_at > now + MOST_EARLY:
                 rejected += 1
                 continue
             if not facts.is_log or facts.decisions:

@@ -10,6 +10,7 @@ from sqlmodel import col, or_, select
 
 from bot.store.alert_tables import AlertEpisodes, Alerts, WorkerTurns
 from bot.store.alert_values import Alert, Episode
+from bot.store.audit import add_entry
 from bot.store.database import add_once
 from bot.store.installations import hold
 from bot.store.tables import Repositories
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
     from bot.store.database import Database
+    from bot.store.values import AuditEntry
 
 TOGETHER = 100
 
@@ -91,56 +93,58 @@ class AlertRecords:
             _stand(row, now, at)
             return _alert(row, episode)
 
-    def pause_alert(self, repository_id: int, lineage: str, question: Question, *, by: str, at: datetime) -> bool:
-        """Pauses an alert. An open episode ends. Returns False if there is no such alert, or it is paused."""
+    def pause_alert(self, lineage: str, question: Question, entry: AuditEntry) -> bool:
+        """Pauses an alert. An open episode ends. Returns False if there is no such alert, or it is paused.
+
+        ``entry`` says who pauses which repository's alert, and when. It is added to the audit log, as by the methods
+        below.
+        """
         with self._database.writing() as session:
-            row = _held(session, repository_id, lineage, question)
+            row, at = _held(session, entry.repository_id, lineage, question), entry.at
             if row is None or row.state == AlertState.PAUSED.value:
                 return False
             _end(session, row, at.date())
             _stand(row, paused(Standing.model_validate_json(row.standing), at.date()), at)
-            row.by = by
+            row.by = entry.by
+            add_entry(session, entry)
             return True
 
-    def resume_alert(self, repository_id: int, lineage: str, question: Question, *, at: datetime) -> bool:
+    def resume_alert(self, lineage: str, question: Question, entry: AuditEntry) -> bool:
         """Resumes a paused alert. Returns False if it is not paused."""
         with self._database.writing() as session:
-            row = _held(session, repository_id, lineage, question)
+            row, at = _held(session, entry.repository_id, lineage, question), entry.at
             if row is None or row.state != AlertState.PAUSED.value:
                 return False
             _stand(row, resumed(Standing.model_validate_json(row.standing), at.date()), at)
             row.by = None
+            add_entry(session, entry)
             return True
 
-    def restart_alert(
-        self, repository_id: int, lineage: str, question: Question, *, start: date | None, at: datetime
-    ) -> bool:
-        """Starts a new baseline at ``start``, and ends an open episode. Returns False if there is no such
-        alert."""
+    def restart_alert(self, lineage: str, question: Question, entry: AuditEntry, *, start: date | None) -> bool:
+        """Starts a new baseline at ``start``, and ends an open episode. Returns False if there is no such alert."""
         with self._database.writing() as session:
-            row = _held(session, repository_id, lineage, question)
+            row, at = _held(session, entry.repository_id, lineage, question), entry.at
             if row is None:
                 return False
             _end(session, row, at.date())
             row.start = start
             _stand(row, resumed(Standing.model_validate_json(row.standing), at.date()), at)
+            add_entry(session, entry)
             return True
 
     def untold_episodes(self, *, channels: bool) -> list[Episode]:
         """Returns the episodes about which something is to be told, oldest first. ``channels``: there are others than
         issues."""
         untold = (col(AlertEpisodes.told_version) < col(AlertEpisodes.version)) & ~col(AlertEpisodes.refused)
-        unsent = or_(
-            col(AlertEpisodes.sent_on).is_(None),
-            col(AlertEpisodes.sent_on) < col(AlertEpisodes.told_on),
-            col(AlertEpisodes.ended_on).is_not(None) & ~col(AlertEpisodes.sent_end),
-        )
+        sent_on, ended = col(AlertEpisodes.sent_on), col(AlertEpisodes.ended_on).is_not(None)
+        due = or_(sent_on.is_(None), sent_on < col(AlertEpisodes.told_on)) & (col(AlertEpisodes.closed_by) == "")
+        # As ``Episode.is_unsent``. Episodes that need nothing would fill the portion, for ever.
+        unsent = or_(~ended & due, ended & sent_on.is_not(None) & ~col(AlertEpisodes.sent_end))
         there = select(Repositories.id).where(col(Repositories.id) == col(AlertEpisodes.repository_id))
         of = select(AlertEpisodes).where(or_(untold, unsent) if channels else untold, there.exists())
         with self._database.reading() as session:
             rows = session.exec(of.order_by(col(AlertEpisodes.opened_at)).limit(TOGETHER)).all()
-        found = [_episode(row) for row in rows]
-        return [one for one in found if one.is_untold or (channels and one.is_unsent)]
+            return [_episode(row) for row in rows]
 
     def episode_told(
         self,

@@ -30,21 +30,13 @@ class AuditRecords:
 
         Raises StoreError for a removed repository.
         """
-        row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
             # A command may be handled twice, and a review is read again and again. The first entry is the one that
             # took effect.
             if session.exec(_same(entry)).first() is not None:
                 return False
-            session.add(row)
-            session.flush()
-            # The words are in a table of their own: the log itself can't be changed, and reasons must go with their
-            # repository.
-            words = AuditReasons(
-                audit_id=row.id or 0, repository_id=entry.repository_id, reason=entry.reason, url=entry.url
-            )
-            session.add(words)
+            add_entry(session, entry)
             return True
 
     def audited(self, comment_id: int) -> AuditEntry | None:
@@ -88,6 +80,17 @@ class AuditRecords:
     def _entries(self, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]:
         with self._database.reading() as session:
             return entries(session, wanted)
+
+
+def add_entry(session: Session, entry: AuditEntry) -> None:
+    """Adds an entry of a repository that this transaction has locked, together with what it describes."""
+    row = Audit(**entry.model_dump(exclude=set(WORDS)))
+    session.add(row)
+    session.flush()
+    # The words are in a table of their own: the log itself can't be changed, and reasons must go with their repository.
+    session.add(
+        AuditReasons(audit_id=row.id or 0, repository_id=entry.repository_id, reason=entry.reason, url=entry.url)
+    )
 
 
 def entries(session: Session, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]:

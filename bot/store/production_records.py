@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, func
+from sqlalchemy import BigInteger, case, delete, func, type_coerce
 from sqlmodel import col, select
 
 from bot.store.hub_tables import ReadTokens
 from bot.store.hub_values import TokenKind
 from bot.store.installations import hold
-from bot.store.production_tables import ProductionContents, ProductionHours, ProductionSettings, ProductionSpans
+from bot.store.production_tables import (
+    PICO,
+    ProductionContents,
+    ProductionHours,
+    ProductionSettings,
+    ProductionSpans,
+)
 from bot.store.production_values import (
     DayDecisions,
     HourFigures,
@@ -27,21 +33,30 @@ from bot.store.production_values import (
     StoredTrace,
     Written,
 )
-from bot.store.production_writing import add_to_hours, differences, figures_of, insert_contents, insert_spans, open_days
+from bot.store.production_writing import (
+    DAY,
+    MOST_SPANS,
+    OTHER,
+    TRACES_TOGETHER,
+    add_to_hours,
+    differences,
+    facts_of_row,
+    figures_of,
+    insert_contents,
+    insert_spans,
+    known_spans,
+    open_days,
+)
 from bot.store.tables import Repositories
 from bot.store.values import RepositoryRef
 from engine.production.calls import calls_of
 from schemas.production import SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
-
     from bot.store.database import Database
 
-DAY = timedelta(days=1)
-MOST_SPANS = 500
-"""Spans of one trace that are read. A trace with more is counted in parts."""
-TRACES_TOGETHER = 400
+MOST_PROMPTS = 200
+"""Prompts of a repository whose drift is read."""
 
 
 class ProductionRecords:
@@ -63,8 +78,7 @@ class ProductionRecords:
         with self._database.writing() as session:
             # Writers of one repository take turns: both the check for known spans and the sums depend on it.
             hold(session, repository_id)
-            before = _known(session, repository_id, spans)
-            known = {span.key for some in before.values() for span in some}
+            before, known = known_spans(session, repository_id, spans)
             new = {span.key: span for span in spans if span.key not in known}
             if new:
                 open_days(session, "production_spans", {span.started_at.date() for span in new.values()})
@@ -116,7 +130,9 @@ class ProductionRecords:
         """Returns the sums of every prompt of every repository since a full hour, the most used first."""
         table = ProductionHours
         deferred, failed = (case((of != "", table.calls), else_=0) for of in (col(table.deferred), col(table.error)))
-        sums = (col(table.calls), deferred, failed, col(table.cost_usd), col(table.latency_ms))
+        # As a float: SQLite's sum of whole numbers fails where it grows too large.
+        cost_usd = type_coerce(col(table.cost_usd), BigInteger) / float(PICO)
+        sums = (col(table.calls), deferred, failed, cost_usd, col(table.latency_ms))
         keys = (col(table.repository_id), col(table.lineage), col(table.decision))
         of = select(*keys, *(func.sum(one) for one in sums)).where(col(table.hour) >= since).group_by(*keys)
         found: dict[tuple[int, str], PromptTotals] = {}
@@ -130,19 +146,20 @@ class ProductionRecords:
                     int(calls) + (before.calls if before else 0),
                     int(later) + (before.deferred if before else 0),
                     int(errors) + (before.errors if before else 0),
-                    cost + (before.cost_usd if before else 0),
+                    Decimal(cost) + (before.cost_usd if before else 0),
                     float(latency_ms) / 1_000 + (before.latency_s if before else 0.0),
                     decisions,
                 )
         return sorted((one for one in found.values() if one.calls), key=lambda one: -one.calls)
 
     def production_lineages(self, repository_id: int) -> list[str]:
-        """Returns the prompts that production has reported, by name."""
-        names = select(ProductionHours.lineage).where(
-            col(ProductionHours.repository_id) == repository_id, col(ProductionHours.lineage) != ""
-        )
+        """Returns the prompts that production has reported, by name: the ``MOST_PROMPTS`` with the most calls."""
+        name = col(ProductionHours.lineage)
+        # Any text in a trace can be a name, and each costs a daily reading and its alerts.
+        names = select(name).where(col(ProductionHours.repository_id) == repository_id, name.not_in(("", OTHER)))
+        most = names.group_by(name).order_by(func.sum(col(ProductionHours.calls)).desc(), name).limit(MOST_PROMPTS)
         with self._database.reading() as session:
-            return sorted(session.exec(names.distinct()))
+            return sorted(session.exec(most))
 
     def production_trace(self, repository_id: int, trace_id: str) -> StoredTrace | None:
         """Returns what is kept of a trace, with sampled content; ``None`` if nothing is."""
@@ -152,7 +169,7 @@ class ProductionRecords:
                 col(ProductionSpans.trace_id) == bytes.fromhex(trace_id),
             )
             of = select(ProductionSpans).where(*here).order_by(col(ProductionSpans.started_at)).limit(MOST_SPANS)
-            spans = [_facts(row) for row in session.exec(of)]
+            spans = [facts_of_row(row) for row in session.exec(of)]
             if not spans:
                 return None
             kept = select(ProductionContents).where(
@@ -213,8 +230,8 @@ class ProductionRecords:
         )
         spans = defaultdict(list)
         with self._database.reading() as session:
-            for row in session.exec(of.limit(MOST_SPANS)):
-                spans[row.trace_id.hex()].append(_facts(row))
+            for row in session.exec(of.order_by(col(ProductionSpans.started_at).desc()).limit(MOST_SPANS)):
+                spans[row.trace_id.hex()].append(facts_of_row(row))
             with_content = {trace.hex() for trace in session.exec(kept.distinct())}
         found = [
             RecentCall(call, trace in with_content)
@@ -235,45 +252,11 @@ class ProductionRecords:
         )
         with self._database.reading() as session:
             rows = session.exec(of.order_by(col(ProductionSpans.started_at).desc()).limit(limit))
-            return [_facts(row) for row in rows]
-
-
-def _known(session: Session, repository_id: int, spans: Sequence[SpanFacts]) -> dict[str, list[SpanFacts]]:
-    """Returns the stored spans of the same traces, by trace."""
-    traces = sorted({span.trace_id for span in spans})
-    days = [span.started_at.date() for span in spans]
-    found: dict[str, list[SpanFacts]] = {trace: [] for trace in traces}
-    for start in range(0, len(traces), TRACES_TOGETHER):
-        some = [bytes.fromhex(trace) for trace in traces[start : start + TRACES_TOGETHER]]
-        rows = select(ProductionSpans).where(
-            col(ProductionSpans.repository_id) == repository_id,
-            col(ProductionSpans.trace_id).in_(some),
-            # Names the partitions to look at. A trace may go on over midnight.
-            col(ProductionSpans.day) >= min(days) - DAY,
-            col(ProductionSpans.day) <= max(days) + DAY,
-        )
-        for row in session.exec(rows):
-            found[row.trace_id.hex()].append(_facts(row))
-    return found
+            return [facts_of_row(row) for row in rows]
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _facts(row: ProductionSpans) -> SpanFacts:
-    plain = {
-        name: getattr(row, name)
-        for name in SpanFacts.model_fields
-        if name not in ("trace_id", "span_id", "parent_id", "decisions")
-    }
-    return SpanFacts(
-        trace_id=row.trace_id.hex(),
-        span_id=row.span_id.hex(),
-        parent_id=row.parent_id.hex() if row.parent_id else None,
-        decisions=json.loads(row.decisions) if row.decisions else {},
-        **plain,
-    )
 
 
 def _hour(row: ProductionHours) -> HourFigures:

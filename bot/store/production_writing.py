@@ -6,11 +6,12 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, func, insert, text
 from sqlmodel import col, select
 
 from bot.store.database import insert_once
@@ -20,6 +21,7 @@ from engine.production.calls import calls_of
 from schemas.production import ProductionCall, SpanContent, SpanFacts, SpanKey
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from bot.store.database import Database
@@ -31,9 +33,88 @@ KEYS = 1_000
 """Distinct keys of a repository's hour. What comes after them is counted as ``OTHER``: names in traces could otherwise
 fill the table."""
 OTHER = "(other)"
+MOST_USD = Decimal(1_000_000)
+"""Largest cost of an hour and key. A sender may claim any number of tokens, and the column ends at nine millions."""
 KEEP_HOURS = timedelta(days=400)
 """How long hourly figures are kept: a year, and the weeks before it to compare with."""
+DAY = timedelta(days=1)
+MOST_SPANS = 500
+"""Spans of one trace that are read. A trace with more is counted in parts."""
+TRACES_TOGETHER = 400
 _DAY = re.compile(r"[0-9]{8}")
+
+
+def known_spans(
+    session: Session, repository_id: int, spans: Sequence[SpanFacts]
+) -> tuple[dict[str, list[SpanFacts]], set[SpanKey]]:
+    """Returns the stored spans of the same traces, by trace, and the keys of those of ``spans`` that are stored.
+
+    A trace with more than ``MOST_SPANS`` has none: an application with one trace for all of its life would otherwise
+    have all of it read for each batch. What it sends from then on is counted by itself.
+    """
+    traces = sorted({span.trace_id for span in spans})
+    days = [span.started_at.date() for span in spans]
+    here = (
+        col(ProductionSpans.repository_id) == repository_id,
+        # Names the partitions to look at. A trace may go on over midnight.
+        col(ProductionSpans.day) >= min(days) - DAY,
+        col(ProductionSpans.day) <= max(days) + DAY,
+    )
+    found: dict[str, list[SpanFacts]] = {trace: [] for trace in traces}
+    sizes = _sizes(session, here, [bytes.fromhex(trace) for trace in traces])
+    for some in _portions([trace for trace, size in sizes.items() if size <= MOST_SPANS]):
+        for row in session.exec(select(ProductionSpans).where(*here, col(ProductionSpans.trace_id).in_(some))):
+            found[row.trace_id.hex()].append(facts_of_row(row))
+    known = {span.key for each in found.values() for span in each}
+    large = {trace.hex() for trace, size in sizes.items() if size > MOST_SPANS}
+    known |= _stored_keys(session, here, large, spans)
+    return found, known
+
+
+def _sizes(session: Session, here: Sequence[ColumnElement[bool]], traces: Sequence[bytes]) -> dict[bytes, int]:
+    """Returns how many spans of each trace are stored. Traces without any are left out."""
+    trace_id = col(ProductionSpans.trace_id)
+    of = select(trace_id, func.count()).where(*here).group_by(trace_id)
+    found: dict[bytes, int] = {}
+    for some in _portions(traces):
+        found |= dict(session.exec(of.where(trace_id.in_(some))).all())
+    return found
+
+
+def _stored_keys(
+    session: Session, here: Sequence[ColumnElement[bool]], traces: Collection[str], spans: Sequence[SpanFacts]
+) -> set[SpanKey]:
+    """Returns the keys of those spans of these traces that are stored."""
+    found: set[SpanKey] = set()
+    for trace in traces:
+        of = select(ProductionSpans.span_id, ProductionSpans.part).where(
+            *here, col(ProductionSpans.trace_id) == bytes.fromhex(trace)
+        )
+        for ids in _portions([bytes.fromhex(span.span_id) for span in spans if span.trace_id == trace]):
+            rows = session.exec(of.where(col(ProductionSpans.span_id).in_(ids)))
+            found |= {SpanKey(trace, span_id.hex(), part) for span_id, part in rows}
+    return found
+
+
+def _portions(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(ids), TRACES_TOGETHER):
+        yield ids[start : start + TRACES_TOGETHER]
+
+
+def facts_of_row(row: ProductionSpans) -> SpanFacts:
+    """Returns a stored span."""
+    plain = {
+        name: getattr(row, name)
+        for name in SpanFacts.model_fields
+        if name not in ("trace_id", "span_id", "parent_id", "decisions")
+    }
+    return SpanFacts(
+        trace_id=row.trace_id.hex(),
+        span_id=row.span_id.hex(),
+        parent_id=row.parent_id.hex() if row.parent_id else None,
+        decisions=json.loads(row.decisions) if row.decisions else {},
+        **plain,
+    )
 
 
 def differences(before: Mapping[str, list[SpanFacts]], new: Iterable[SpanFacts]) -> dict[HourKey, Figures]:
@@ -102,7 +183,8 @@ def figures_of(row: ProductionHours) -> Figures:
 
 
 def _columns(figures: Figures) -> dict[str, Any]:
-    return {**figures._asdict(), "latencies": json.dumps(figures.latencies)}
+    cost = min(figures.cost_usd, MOST_USD)
+    return {**figures._asdict(), "cost_usd": cost, "latencies": json.dumps(figures.latencies)}
 
 
 def _key(row: ProductionHours) -> HourKey:

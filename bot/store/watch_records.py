@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 from sqlmodel import col, select
 
 from bot.store.alert_tables import WatchAnswers, Watches
+from bot.store.audit import add_entry
 from bot.store.database import add_once
 from bot.store.installations import hold
 from bot.store.runs import OPEN
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
     from bot.store.database import Database
+    from bot.store.values import AuditEntry
 
 
 class WatchRecords:
@@ -30,12 +32,15 @@ class WatchRecords:
 
     _database: Database
 
-    def set_watch(
-        self, repository_id: int, lineage: str, *, every_days: int | None, by: str, at: datetime
-    ) -> Watch | None:
-        """Starts or changes the watch of a prompt; ``None`` stops it. Its first run is due at once."""
+    def set_watch(self, lineage: str, entry: AuditEntry, *, every_days: int | None) -> Watch | None:
+        """Starts or changes the watch of a prompt; ``None`` stops it. Its first run is due at once.
+
+        ``entry`` says who does it in which repository, and when. It is added to the audit log.
+        """
+        repository_id, by, at = entry.repository_id, entry.by, entry.at
         with self._database.writing() as session:
             hold(session, repository_id)
+            add_entry(session, entry)
             row = session.get(Watches, (repository_id, lineage))
             if every_days is None:
                 if row is not None:

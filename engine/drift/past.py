@@ -127,7 +127,11 @@ def _onset(baseline: Baseline, counts: Floats, start: int) -> int:
 def next_start(reading: Reading, start: date) -> date:
     """Returns the first day of the baseline to use from now on.
 
-    After a quarter, a reading that is ok moves it to the last four weeks.
+    After a quarter, a reading that is ok moves it to the last four weeks. So does one that found too few decisions in
+    the baseline: a prompt may begin slowly, and the days of an old baseline are deleted.
     """
-    old = (reading.day - start).days >= DAYS + QUARTER
-    return reading.day - timedelta(days=DAYS - 1) if old and reading.level is Level.OK else start
+    age = (reading.day - start).days
+    old = age >= DAYS + QUARTER and reading.level is Level.OK
+    # Without a volume, there was no baseline.
+    thin = age >= DAYS and reading.level is Level.NO_DATA and reading.per_day is None
+    return reading.day - timedelta(days=DAYS - 1) if old or thin else start

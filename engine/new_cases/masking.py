@@ -17,17 +17,19 @@ from pydantic import JsonValue
 from engine.render.figures import plural
 
 UNSEEN = "Names, postal addresses and other numbers are not recognized: remove them yourself"
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}")
-_CARD = re.compile(r"(?<![\w.,+-])[2-6](?:[ -]?\d){12,18}")  # issuers of cards start with 2 to 6
+_GAPS = " \u00a0\u2009\u202f"
+"""Spaces between digits. Texts that are copied from pages and documents have such that don't break."""
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
+_IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}\d{{2}}(?:[{_GAPS}]?[A-Za-z0-9]){{11,30}}")
+_CARD = re.compile(rf"(?<![\w.,+-])[2-6](?:[{_GAPS}-]?\d){{12,18}}")  # issuers of cards start with 2 to 6
 _PHONE = re.compile(
-    r"(?<![\w.,/:#+-])(?!\d{1,2}[/-]\d{1,2}[/-]\d{2,4}(?!\d))(?:"
+    r"(?<![\w.,/#+-])(?:(?<!:)|(?=\+))(?!\d{1,2}[/-]\d{1,2}[/-]\d{2,4}(?!\d))(?:"
     r"\+\d{1,3}[ .()/-]{0,2}(?:\d[ .()/-]{0,2}){5,12}\d"  # +49 171 234567
     r"|00[1-9]\d{0,2}[ /-](?:\d[ .()/-]{0,2}){5,12}\d"  # 0049 171 234567
     r"|\(0\d{1,5}\)[ /-]?(?:\d[ /-]?){4,9}\d"  # (030) 123456
     r"|0\d{1,5}[ /-](?:\d[ /-]?){4,9}\d"  # 0171 2345678, 020 7946 0958
     r"|(?:1[ .-])?\(?[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}[ .-]\d{4}"  # (202) 555-0147
-    r")(?![\w-]|[.,:/]\d)"
+    r")(?![\w-]|[.,:/]\d)".replace("[ ", f"[{_GAPS}")
 )
 
 
@@ -47,9 +49,11 @@ class Masker:
         )
 
     def value(self, value: JsonValue) -> JsonValue:
-        """Returns the value with all its texts masked, those in lists and maps too. Keys stay."""
+        """Returns the value with all its texts and card numbers masked, those in lists and maps too. Keys stay."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int(self.text(str(value)))
         if isinstance(value, list):
             return [self.value(one) for one in value]
         if isinstance(value, dict):
@@ -76,13 +80,13 @@ class Masker:
 
 def _longest(text: str, holds: Callable[[str], bool]) -> int:
     """Returns the length of the longest part from the start that ends where a word does and for which ``holds``."""
-    ends = [*(index for index in range(len(text) - 1, 0, -1) if text[index] in " -"), 0]
+    ends = [*(index for index in range(len(text) - 1, 0, -1) if text[index] in f"{_GAPS}-"), 0]
     return next((end for end in (len(text), *ends) if holds(text[:end])), 0)
 
 
 def _is_iban(text: str) -> bool:
     """Returns whether the checksum holds (ISO 13616)."""
-    plain = text.replace(" ", "")
+    plain = "".join(text.split())
     return 15 <= len(plain) <= 34 and int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1
 
 

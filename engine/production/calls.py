@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import TypeVar
 
 from schemas.production import ProductionCall, SpanFacts
 
 Found = TypeVar("Found")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def calls_of(spans: Iterable[SpanFacts]) -> list[ProductionCall]:
@@ -21,8 +25,9 @@ def calls_of(spans: Iterable[SpanFacts]) -> list[ProductionCall]:
     every = sorted(spans, key=lambda span: (span.started_at, span.span_id, span.part))
     own = {span.span_id: span for span in every if not span.is_log}
     parts: dict[str, list[SpanFacts]] = defaultdict(list)
+    roots = _roots(own)
     for span in own.values():
-        parts[_root(span, own)].append(span)
+        parts[roots[span.span_id]].append(span)
     read: dict[str, dict[str, str]] = {}
     for log in every:
         if log.is_log:
@@ -30,24 +35,34 @@ def calls_of(spans: Iterable[SpanFacts]) -> list[ProductionCall]:
     return [_call(own[root], members, read) for root, members in parts.items()]
 
 
-def _root(span: SpanFacts, own: dict[str, SpanFacts]) -> str:
-    """Returns the id of the span that is the call of ``span``."""
-    seen = {span.span_id}
-    while (around := _around(span, own)) is not None and around.span_id not in seen:
-        seen.add(around.span_id)
-        span = around
-    return span.span_id
+def _roots(own: Mapping[str, SpanFacts]) -> dict[str, str]:
+    """Returns for each span the id of the span that is its call: the outermost one."""
+    outwards = _outwards(own)
+    roots: dict[str, str] = {}
+    for first in own:
+        path: list[str] = []
+        at: str | None = first
+        while at is not None and at not in roots:
+            # Only kept if spans are each other's parents: a circle has no outermost span.
+            roots[at] = first
+            path.append(at)
+            at = outwards.get(at)
+        root = path[-1] if at is None else roots[at]
+        roots.update(dict.fromkeys(path, root))
+    return roots
 
 
-def _around(span: SpanFacts, own: dict[str, SpanFacts]) -> SpanFacts | None:
-    """Returns the next span outwards that the same call has."""
-    parent = own.get(span.parent_id or "")
-    if parent is not None:
-        return parent if _same(parent, span) else None
-    # Frameworks put spans of their own in between, which are not kept.
-    theirs = (one for one in own.values() if one.lineage and not one.calls_model)
-    during = [one for one in theirs if _same(one, span) and _within(span, one)]
-    return max(during, key=lambda one: (one.started_at, one.span_id), default=None)
+def _outwards(own: Mapping[str, SpanFacts]) -> dict[str, str]:
+    """Returns the id of the next span outwards that the same call has, for each span that has one."""
+    during = _during(own.values())
+    found = {}
+    for name, span in own.items():
+        parent = own.get(span.parent_id or "")
+        # Frameworks put spans of their own in between, which are not kept.
+        around = during.get(name) if parent is None else parent.span_id if _same(parent, span) else None
+        if around is not None:
+            found[name] = around
+    return found
 
 
 def _same(outer: SpanFacts, inner: SpanFacts) -> bool:
@@ -55,10 +70,35 @@ def _same(outer: SpanFacts, inner: SpanFacts) -> bool:
     return inner.lineage is None or inner.lineage == outer.lineage
 
 
-def _within(inner: SpanFacts, outer: SpanFacts) -> bool:
-    inside = outer.started_at <= inner.started_at and inner.ended_at <= outer.ended_at
-    longer = outer.ended_at - outer.started_at > inner.ended_at - inner.started_at
-    return inside and longer
+def _during(spans: Iterable[SpanFacts]) -> dict[str, str]:
+    """Returns for each span the id of the latest, shortest application's span that it lies in, of the same prompt.
+
+    One sweep over the starts, since a trace may have many spans. Longer spans come before shorter ones with the same
+    start, and spans of the same interval don't surround each other.
+    """
+    around: dict[str | None, list[SpanFacts]] = defaultdict(list)
+    found: dict[str, str] = {}
+    ordered = sorted(spans, key=lambda one: (one.started_at, one.started_at - one.ended_at, one.span_id))
+    for (_, ended), group in groupby(ordered, key=lambda one: (one.started_at, one.ended_at)):
+        some = list(group)
+        for span in some:
+            open_ones = around[span.lineage]
+            # The later one began, the earlier it ends.
+            place = bisect_right(open_ones, -_since_epoch(ended), key=lambda one: -_since_epoch(one.ended_at))
+            if place:
+                found[span.span_id] = open_ones[place - 1].span_id
+        for span in some:
+            if span.lineage and not span.calls_model:
+                for lineage in (None, span.lineage):
+                    # One that ends no later is never again the latest that surrounds something.
+                    while around[lineage] and around[lineage][-1].ended_at <= ended:
+                        around[lineage].pop()
+                    around[lineage].append(span)
+    return found
+
+
+def _since_epoch(at: datetime) -> timedelta:
+    return at - EPOCH
 
 
 def _call(root: SpanFacts, members: Sequence[SpanFacts], read: dict[str, dict[str, str]]) -> ProductionCall:

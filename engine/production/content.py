@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from evaluators.json_answers import encodable
 from schemas.production import ContentMessage, SpanRecord
 
 LONGEST_TEXT = 100_000
@@ -139,4 +140,5 @@ def _json(value: JsonValue) -> JsonValue:
         found: JsonValue = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return found
+    # Half a surrogate pair can be written in JSON, but not be stored.
+    return encodable(found)

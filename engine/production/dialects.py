@@ -70,7 +70,8 @@ VERCEL_CALL = re.compile(r"ai\.(?:generate|stream)(?:Text|Object)(?:\.do(?:Gener
 _TYPE = re.compile(r"[\w.:$<>-]{1,100}", re.ASCII)
 """The form of an error's type and a finish reason. Anything else may be a message."""
 _MODEL = re.compile(r"[\w./:@+-]{1,200}", re.ASCII)
-MOST_TOKENS = 10**12
+MOST_TOKENS = 10**8
+"""Tokens of one request. Larger numbers are mistakes, and their cost would not fit into the database."""
 START = datetime(1970, 1, 1, tzinfo=UTC)
 
 

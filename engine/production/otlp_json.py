@@ -61,10 +61,6 @@ def _record(row: dict[str, JsonValue], part: int) -> SpanRecord:
     )
 
 
-def _event(row: dict[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
-    return str(row.get("name")), _attributes(row.get("attributes"))
-
-
 def _attributes(pairs: JsonValue) -> dict[str, JsonValue]:
     return {str(pair["key"]): _value(pair.get("value")) for pair in map(_map, _list(pairs)) if "key" in pair}
 

@@ -98,10 +98,12 @@ def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
     written = StringIO(newline="")
     last = rows[-1] if rows else header
     every = all(text[start:end].startswith('"') for start, end in last.cells)
-    csv.writer(written, quoting=csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL, lineterminator="").writerow(
+    # The writer quotes a cell for the line breaks that its own line ends have.
+    csv.writer(written, quoting=csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL, lineterminator="\r\n").writerow(
         [cells[name] for name in names]
     )
-    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{written.getvalue()}\n"
+    row_text = written.getvalue().removesuffix("\r\n")
+    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{row_text}\n"
 
 
 def _cells(key: str, value: JsonValue, names: Sequence[str]) -> list[tuple[str, str]]:

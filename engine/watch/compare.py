@@ -77,6 +77,15 @@ def first_reading(answers: WatchedAnswers) -> Reading:
     return Reading(question=Question.WATCH, level=Level.NO_DATA, day=answers.day, why=why)
 
 
+def unusable(answers: WatchedAnswers) -> Reading | None:
+    """Returns why a run can't be a baseline, such as an outage on its day; ``None`` if it can.
+
+    Every later run would fail to be compared with it.
+    """
+    reading = compared(answers, answers)
+    return None if reading.level is Level.OK else reading
+
+
 def together(readings: Sequence[Reading]) -> Reading:
     """Returns one reading for all models of a prompt: the worst, with the sentences of all that are as bad."""
     worst = max(readings, key=lambda one: ORDER.index(one.level))

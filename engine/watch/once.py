@@ -15,7 +15,7 @@ from engine.drift.reading import Level, Question, Reading
 from engine.pipeline import measure
 from engine.watch.alone import asks_of, baseline_key
 from engine.watch.answers import WatchedAnswers, watched
-from engine.watch.compare import compared, first_reading, together
+from engine.watch.compare import compared, first_reading, together, unusable
 from engine.watch.fresh_answers import FreshAnswers
 from schemas.values import Value, digest_of
 
@@ -90,11 +90,8 @@ async def watch_once(
         key = baseline_key(
             repository, record.lineage, record.model, answers.requests, generation=generation, rounds=rounds
         )
-        baseline = WatchedAnswers.model_validate(await store.keep_plan(key, answers.model_dump(mode="json")))
-        same = baseline.day == day
-        readings.setdefault(record.lineage, []).append(
-            first_reading(answers) if same else compared(baseline, answers, _since(earlier, record.lineage, generation))
-        )
+        since = _since(earlier, record.lineage, generation)
+        readings.setdefault(record.lineage, []).append(await _read(store, key, answers, since))
     for failed in (one for one in card.lineages if one.lineage not in readings):
         why = f"it could not be measured: {failed.headline}"
         readings[failed.lineage] = [Reading(question=Question.WATCH, level=Level.NO_DATA, day=day, why=why[:1_000])]
@@ -110,6 +107,16 @@ async def watch_once(
         found.append(LineageWatch(lineage, row.reading, standing))
     spent = card.spending
     return WatchRun(tuple(found), spent.made, spent.cost_usd + spent.judge_cost_usd)
+
+
+async def _read(store: OutcomeStore, key: str, answers: WatchedAnswers, since: date | None) -> Reading:
+    """Returns the reading of a run. Keeps its answers if they are the first ones that can be compared with."""
+    kept = await store.plan(key)
+    if kept is None and (problem := unusable(answers)) is not None:
+        return problem
+    kept = await store.keep_plan(key, answers.model_dump(mode="json"))
+    baseline = WatchedAnswers.model_validate(kept)
+    return first_reading(answers) if baseline.day == answers.day else compared(baseline, answers, since)
 
 
 def _earlier(kept: Iterable[JsonValue], repository: str) -> list[KeptReading]:

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from adapters.clock import SystemClock
-from bot.site import add_hub, services_of
+from bot.site import add_hub, add_intake, services_of
 from bot.store.records import Records
 from bot.telemetry.metrics import Metrics
 from bot.webhooks.endpoints import create_app
@@ -72,9 +72,11 @@ class Whole:
 
     @contextmanager
     def web(self):
-        """Listens; GitHub delivers there."""
-        app = create_app(self.records, self.settings, clock=self.clock, metrics=Metrics(), wake=self._wake)
+        """Listens; GitHub delivers there, and applications read and send."""
+        metrics = Metrics()
+        app = create_app(self.records, self.settings, clock=self.clock, metrics=metrics, wake=self._wake)
         add_hub(app, self.records, self.settings, self.clock, services_of(self.records, self.settings, self.clock)[0])
+        add_intake(app, self.records, self.settings, self.clock, metrics)
         with served(app) as address:
             self.github.hooks.append((self.app, Hook(f"{address}/webhook", SECRET, EVENTS)))
             yield address

@@ -160,3 +160,16 @@ def test_after_a_quiet_quarter_the_last_four_weeks_are_the_baseline():
     early, late = reading(days, 60), reading([*days, DayCounts(days[-1].day + timedelta(1), days[-1].counts)], 119)
     assert next_start(early, START) == START
     assert next_start(late, START) == late.day - timedelta(27)
+
+
+def test_a_prompt_that_begins_slowly_gets_a_baseline_once_it_has_decisions():
+    slow, usual = {"billing": 2, "refund": 1}, {"billing": 60, "refund": 40}
+    days = [DayCounts(START + timedelta(k), slow if k < 40 else usual) for k in range(90)]
+    start, first_ok = START, None
+    for k in range(90):
+        found = against_past([one for one in days[: k + 1] if one.day >= start], start, days[k].day)
+        if found.level is Level.OK and first_ok is None:
+            first_ok = k
+        start = next_start(found, start)
+    assert first_ok is not None
+    assert first_ok <= 40 + DAYS

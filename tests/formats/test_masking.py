@@ -24,6 +24,11 @@ IBAN, CARD = "GB75TEST00000000000001", "4000000000000010"
         ("gb82west12345698765432", IBAN),
         ("Card 4111 1111 1111 1111 12/26, again 4111111111111111", f"Card {CARD} 12/26, again {CARD}"),
         ("5500-0055-5555-5559", CARD),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", IBAN),
+        ("4111\u202f1111\u00a01111\u20091111", CARD),
+        ("+49\u00a0171\u00a02345678", PHONE),
+        ("tel:+49-30-123456", f"tel:{PHONE}"),
+        ("an ada@müller.de", f"an {EMAIL}"),
     ],
 )  # fmt: skip
 def test_values_of_a_known_form_are_replaced(text, wanted):
@@ -46,6 +51,11 @@ def test_other_numbers_stay(text):
     masker = Masker()
     assert masker.text(text) == text
     assert masker.found == ""
+
+
+def test_a_card_number_that_is_a_number_is_masked_as_one():
+    masked = Masker().value({"card": 4111111111111111, "total": 1234567890123, "paid": True})
+    assert masked == {"card": int(CARD), "total": 1234567890123, "paid": True}
 
 
 def test_one_value_gets_one_replacement_in_all_texts_of_a_case_and_is_not_masked_twice():

@@ -164,6 +164,12 @@ ADDED = {
     ),
     "compact.jsonl": (COMPACT, {"id": "z", "input": "six"}, b'\n{"id":"z","input":"six"}\n'),
     "set.csv": (CSV, {"id": "z", "input": "six, seven", "slices": ["x", "y"]}, b'z,"six, seven",,x;y\n'),
+    "lines.csv": (CSV, {"id": "z", "input": "six\nseven"}, b'z,"six\nseven",,\n'),
+    "windows.csv": (
+        CSV.replace(b"\n", b"\r\n"),
+        {"id": "z", "input": "six\nseven"},
+        b'z,"six\r\nseven",,\r\n',
+    ),
     "quoted.csv": (CSV_PROTECTED, {"id": "z", "input": "six", "protected": True}, b'"z","six","true"\n'),
     "nested.yml": (
         NESTED,

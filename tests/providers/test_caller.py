@@ -2,6 +2,7 @@
 vain and never outlives us."""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -313,6 +314,25 @@ async def test_it_may_be_closed_from_another_loop_than_that_of_its_calls(fake):
     await provider.aclose()
     assert (await runs).kind is ErrorKind.TRANSPORT
     assert not alive(pid)
+
+
+@pytest.mark.parametrize("midway", [False, True])
+def test_a_loop_that_ends_first_leaves_no_line_open(midway):
+    """As a queue's loop that cancels its tasks, and whose caller is closed afterwards."""
+
+    async def work(caller):
+        caller.provider(model_at("http://127.0.0.1:9", "chat"), ENVIRONMENT)
+        opening = asyncio.create_task(caller._living().opens(0))
+        await (asyncio.sleep(0) if midway else opening)
+
+    caller = Caller()
+    asyncio.run(work(caller))
+    line = caller._child._process.line
+    caller.close()
+    assert line.fileno() == -1
+    caller = line = None
+    # Raises where a socket or transport was left open.
+    gc.collect()
 
 
 def test_a_second_interrupt_while_it_ends_shows_nothing(monkeypatch):

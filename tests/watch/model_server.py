@@ -30,6 +30,8 @@ class ModelServer:
 
     def __init__(self):
         self.wrong, self.reported, self.fingerprint, self.requests = 0, "house-1-0601", "fp_a", 0
+        self.refuses = 0
+        """Every such ticket is answered with an error."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,8 +42,10 @@ class ModelServer:
 
             def do_POST(self):
                 asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                data = json.dumps(server.answer(asked["messages"][-1]["content"])).encode()
-                self.send_response(200)
+                ticket = asked["messages"][-1]["content"]
+                data = json.dumps(server.answer(ticket)).encode()
+                refused = server.refuses and int(ticket.split()[1]) % server.refuses == 0
+                self.send_response(400 if refused else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.watch import START, answers, delay, drawn, reports
 from engine.drift.reading import Level
 from engine.watch.answers import ServedBy
-from engine.watch.compare import compared, together
+from engine.watch.compare import compared, together, unusable
 from engine.watch.fresh_answers import FreshAnswers
 from tests.action.conftest import stored
 
@@ -60,6 +60,8 @@ def test_what_can_not_be_compared_is_no_finding():
     cells = tuple(one.model_copy(update={"scores": None}) if one.case < 50 else one for one in lost.record.outcomes)
     lost = lost.model_copy(update={"record": lost.record.model_copy(update={"outcomes": cells})})
     found = compared(base, lost)
+    assert unusable(base) is None
+    assert unusable(lost).level is Level.NO_DATA, "an outage would make every later run incomparable"
     assert found.level is Level.NO_DATA
     assert "can't be compared" in found.why
     assert together([found, compared(base, answers(1, OLD))]).level is Level.OK

@@ -10,6 +10,7 @@ from bot.pages import addresses
 from bot.pages.access import Role
 from bot.pages.context import Page
 from bot.pages.views.crumbs import of_repository, repository_tabs
+from bot.store.values import NO_PULL_REQUEST, AuditEntry
 from engine.alerts.states import AlertState
 from engine.alerts.texts import reading_sentence
 from engine.drift.reading import Question
@@ -147,12 +148,25 @@ def _watch_set(context: Context) -> str:
     if lineage not in context.records.lineages(repository_id) or pace not in {"", *map(str, PACES)}:
         return "There is no such prompt or pace. Reload the page."
     every = int(pace) if pace else None
-    by = context.visitor.login or ""
-    context.records.set_watch(repository_id, lineage, every_days=every, by=by, at=context.now)
+    entry = _entry(context, "stop_watch" if every is None else "watch", lineage)
+    context.records.set_watch(lineage, entry, every_days=every)
     if every is None:
         return f"{lineage} is not watched any more."
     pace = "day" if every == 1 else plural(every, "day")
     return f"{lineage} is watched every {pace}. The first run stores the answers to compare with."
+
+
+def _entry(context: Context, action: str, what: str) -> AuditEntry:
+    """Describes an action of the form for the audit log."""
+    return AuditEntry(
+        repository_id=context.repository.repository_id,
+        number=NO_PULL_REQUEST,
+        by=context.visitor.login or "",
+        role=context.visitor.role(context.repository).name.lower(),
+        action=action,
+        reason=what,
+        at=context.now,
+    )
 
 
 def _watches(context: Context) -> list[WatchRow]:
@@ -184,17 +198,17 @@ def _cost(context: Context, row: LineageSummary) -> str:
 
 
 def _acted(context: Context, alert: Alert, action: str) -> str:
-    records, at = context.records, context.now
-    key = (alert.repository_id, alert.lineage, alert.question)
+    records, key = context.records, (alert.lineage, alert.question)
+    entry = _entry(context, f"{action}_alert", f"{alert.lineage} compared with {WORDS[alert.question]}")
     if action == "pause":
-        paused = records.pause_alert(*key, by=context.visitor.login or "", at=at)
+        paused = records.pause_alert(*key, entry)
         return "Paused. No messages are sent until you resume it." if paused else "This alert is already paused."
     if action == "resume":
-        resumed = records.resume_alert(*key, at=at)
+        resumed = records.resume_alert(*key, entry)
         return "Resumed. The next daily check sets its state." if resumed else "This alert is not paused."
     if action == "restart" and alert.question in RESTARTS:
         since = alert.reading.since if alert.reading else None
-        start = since or at.date() - timedelta(days=1)
-        records.restart_alert(*key, start=start, at=at)
+        start = since or entry.at.date() - timedelta(days=1)
+        records.restart_alert(*key, entry, start=start)
         return f"The baseline now starts on {start.isoformat()}."
     return "The form has no action. Reload the page."

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bot.store.production_tables import ProductionHours
-from bot.store.values import RepositoryRef
+from bot.store.values import NO_PULL_REQUEST, AuditEntry, RepositoryRef
 
 REPO = RepositoryRef(installation_id=7, repository_id=70, full_name="acme/shop")
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -14,6 +14,11 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 def at_day(number, hour=6):
     """Some hour of a day: by then, all calls of the day before have arrived."""
     return START + timedelta(days=number, hours=hour)
+
+
+def entry(at, *, by="mia", repository_id=REPO.repository_id):
+    """What a maintainer does on the page of alerts."""
+    return AuditEntry(repository_id=repository_id, number=NO_PULL_REQUEST, by=by, role="maintain", action="a", at=at)
 
 
 def fill(records, counts_by_day, *, lineage="triage", digest="d" * 64, model="m-1", first=0):

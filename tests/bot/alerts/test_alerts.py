@@ -7,12 +7,18 @@ from datetime import timedelta
 import pytest
 
 from adapters.github.app import GitHubApp
-from bot.alerts.evaluation import TURN_FOR, DriftEvaluation
+from bot.alerts.evaluation import LATE, LOOKS_BACK, TURN_FOR, DriftEvaluation
 from bot.alerts.publisher import AlertPublisher
+from bot.production.default_settings import settings_of
+from bot.production.span_reader import RepositoryReader
+from bot.store.production_writing import KEEP_HOURS, OTHER
 from engine.alerts.states import AlertState
 from engine.drift.reading import Question
+from engine.readers.config import read_config
 from schemas.errors import HostUnavailable
-from tests.bot.alerts.production import QUIET, REPO, SHIFTED, START, at_day, fill
+from schemas.production import SpanRecord
+from tests.bot.alerts.production import QUIET, REPO, SHIFTED, START, at_day, entry, fill
+from tests.bot.production.conftest import CONFIG
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +117,17 @@ def test_an_alert_opens_one_issue_updates_it_and_closes_it(bot):
     assert bot.inbox.got[-1][1].splitlines()[1].startswith("The alert is over.")
 
 
+def test_no_setting_deletes_the_days_that_drift_needs(bot):
+    """Hourly figures have no setting. The shortest of all others leaves them."""
+    assert LOOKS_BACK + timedelta(days=2) + LATE < KEEP_HOURS
+    from bot.store.retention import Retention
+
+    at = START + LOOKS_BACK
+    bot.records.prune(Retention(deliveries_days=7, texts_days=30, spans_days=1), at)
+    kept = bot.records.decision_counts(REPO.repository_id, "triage", since=START.date(), until=at.date())
+    assert kept[0].day == START.date()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", range(3))
 @pytest.mark.parametrize("ending", [False, True])
@@ -203,20 +220,97 @@ def test_a_channel_that_is_down_gets_the_message_later(bot):
 
 
 @pytest.mark.slow
+def test_invented_names_neither_fill_the_alerts_nor_pass_for_a_new_model(bot, records, monkeypatch):
+    monkeypatch.setattr("bot.store.production_records.MOST_PROMPTS", 2)
+    for number in range(6):
+        fill(records, [{"x": 1}], lineage=f"<b>invented {number}", first=SHIFT - 1)
+    fill(records, [{"x": 500}], lineage=OTHER, model=OTHER, digest=OTHER, first=SHIFT - 1)
+    fill(records, [{"billing": 20}], model=OTHER, digest=OTHER, first=SHIFT - 1)
+    bot.read(SHIFT)
+    assert {one.lineage for one in records.alerts(REPO.repository_id)} == {"triage", "<b>invented 0"}
+    model = records.alert(REPO.repository_id, "triage", Question.MODEL)
+    assert (model.state, "No new model" in model.reading.why) == (AlertState.OK, True)
+
+
+@pytest.mark.slow
+def test_while_github_is_down_the_other_channels_work(bot):
+    bot.read(SHIFT + 3)
+    bot.github.fail("POST", "issues$", status=503, times=20)
+    bot.tell()
+    assert (bot.issues, len(bot.inbox.got)) == ([], 1)
+
+
+@pytest.mark.slow
+def test_old_alerts_that_need_no_message_keep_no_new_one_back(bot, monkeypatch):
+    monkeypatch.setattr("bot.store.alert_records.TOGETHER", 1)
+    inbox, bot.inbox = bot.inbox, None
+    bot.read(SHIFT + 3)
+    bot.tell()
+    bot.records.pause_alert("triage", Question.PAST, entry(at_day(SHIFT + 4)))
+    bot.tell()
+    # Now the operator adds a channel. That alert was over before.
+    bot.inbox = inbox
+    bot.records.resume_alert("triage", Question.PAST, entry(at_day(SHIFT + 4)))
+    bot.read(SHIFT + 5)
+    bot.tell()
+    assert len(inbox.got) == 1
+
+
+def test_a_span_s_content_reaches_no_alert_no_issue_and_no_channel(bot, records):
+    """Spans with content in every place that can hold some, through the intake's reader, while content is off."""
+    canary = "Jane Doe jane@example.com 4111-1111"
+    config = read_config("promptverdict.yaml", CONFIG.format(more="").encode())
+    reader = RepositoryReader.of(settings_of(config), lambda *_: None, timedelta(days=30))
+    fill(records, [{"billing": 150, "technical": 150}] * SHIFT, lineage="reply", model="m-1")
+    for day in range(SHIFT, SHIFT + 6):
+        at = at_day(day, 12)
+        start = int(at.timestamp()) * 10**9
+        given = {
+            "gen_ai.operation.name": "chat", "prompt_verdict.lineage": "reply", "gen_ai.response.model": "m-2",
+            "gen_ai.request.model": canary, "gen_ai.response.finish_reasons": [canary], "error.type": canary,
+            "gen_ai.system_instructions": canary, "gen_ai.prompt.0.role": canary, "gen_ai.prompt.0.content": canary,
+            "input.value": canary, "ai.prompt": canary, "llm.invocation_parameters": canary, canary: canary,
+        }  # fmt: skip
+        spans = [
+            SpanRecord(
+                trace_id=f"{day * 1_000 + n + 1:032x}", span_id=f"{1:016x}", parent_id=None, name=canary,
+                start_ns=start, end_ns=start + 10**9, failed=True, body={"content": canary},
+                attributes={**given, "gen_ai.completion.0.content": f"Label: {'billing' if n % 4 else 'technical'}. {canary}"},
+                events=[("exception", {"exception.message": canary, "exception.type": canary})],
+            )
+            for n in range(200)
+        ]  # fmt: skip
+        with_lineage = [
+            one._replace(attributes={**one.attributes, "prompt_verdict.lineage": "triage"}) for one in spans
+        ]
+        records.write_spans(REPO.repository_id, reader.read([*spans, *with_lineage], at).spans)
+    fill(records, [{"billing": 150, "technical": 150}] * 6, lineage="reply", model="m-2", first=SHIFT)
+    bot.read(SHIFT + 6)
+    bot.tell()
+    told = "".join(
+        [*(str(one) for one in bot.issues), *map(str, bot.inbox.got), *map(str, records.alerts(REPO.repository_id))]
+    )
+    assert len(bot.inbox.got) >= 2
+    assert "technical" in told
+    for part in ("Jane", "example.com", "4111"):
+        assert part not in told
+
+
+@pytest.mark.slow
 def test_a_paused_alert_is_quiet_and_a_resumed_one_speaks(bot):
     at = at_day(SHIFT + 4)
     bot.read(SHIFT + 3)
     bot.tell()
-    key = (REPO.repository_id, "triage", Question.PAST)
-    assert bot.records.pause_alert(*key, by="mia", at=at)
-    assert not bot.records.pause_alert(*key, by="max", at=at)
+    key = ("triage", Question.PAST)
+    assert bot.records.pause_alert(*key, entry(at))
+    assert not bot.records.pause_alert(*key, entry(at, by="max"))
     bot.tell()
     assert bot.issues[0]["state"] == "closed"
     bot.read(SHIFT + 5)
     found = bot.past()
     assert (found.state, found.by, found.reading.day) == (AlertState.PAUSED, "mia", found.standing.day)
-    assert bot.records.resume_alert(*key, at=at)
-    assert not bot.records.resume_alert(*key, at=at)
+    assert bot.records.resume_alert(*key, entry(at))
+    assert not bot.records.resume_alert(*key, entry(at))
     bot.read(SHIFT + 6)
     assert bot.past().state is AlertState.ALERT
     bot.tell()
@@ -227,7 +321,7 @@ def test_a_paused_alert_is_quiet_and_a_resumed_one_speaks(bot):
 def test_what_a_person_takes_for_normal_is_the_new_past(bot):
     bot.read(SHIFT + 3)
     since = bot.past().reading.since
-    assert bot.records.restart_alert(REPO.repository_id, "triage", Question.PAST, start=since, at=at_day(SHIFT + 4))
+    assert bot.records.restart_alert("triage", Question.PAST, entry(at_day(SHIFT + 4)), start=since)
     bot.read(SHIFT + 5)
     found = bot.past()
     assert found.state is AlertState.NO_DATA

@@ -14,6 +14,7 @@ from bot.store.values import RepositoryRef, RunState
 from bot.worker import app_and_sources
 from engine.alerts.states import AlertState
 from engine.drift.reading import Question
+from tests.bot.alerts.production import entry
 from tests.bot.whole import Whole
 from tests.watch.model_server import PROMPT, ModelServer, files
 
@@ -86,6 +87,9 @@ class Town:
         self.loop.run(work())
         return self.records.alert(self.repo.repository_id, "triage", Question.WATCH)
 
+    def entry(self):
+        return entry(self.clock.utc(), repository_id=self.repo.repository_id)
+
     @property
     def issues(self):
         return list(self.repository.issues.values())
@@ -99,7 +103,7 @@ def town(github, tmp_path, url):
 
 
 def test_a_model_that_changes_behind_its_name_is_found_and_told_once(town):
-    town.records.set_watch(town.repo.repository_id, "triage", every_days=1, by="mia", at=town.clock.utc())
+    town.records.set_watch("triage", town.entry(), every_days=1)
     first = town.day()
     assert (first.state, town.model.requests) == (AlertState.NO_DATA, 36)
     assert "runs of later days are compared with them" in first.reading.why
@@ -128,16 +132,32 @@ def test_a_model_that_changes_behind_its_name_is_found_and_told_once(town):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_an_outage_is_neither_a_finding_nor_a_baseline(town):
+    town.records.set_watch("triage", town.entry(), every_days=1)
+    town.model.refuses = 3
+    first = town.day()
+    assert first.state is AlertState.NO_DATA
+    assert "can't be compared" in first.reading.why
+    town.model.refuses = 0
+    assert "later runs are compared with them" in town.day().reading.why
+    assert town.day().state is AlertState.OK
+    town.model.refuses = 3
+    assert town.day().state is AlertState.NO_DATA
+    town.model.refuses, town.model.wrong = 0, 2
+    assert town.day().state is AlertState.ALERT
+    assert len(town.issues) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_another_name_is_a_finding_and_a_person_may_take_it_for_normal(town):
-    town.records.set_watch(town.repo.repository_id, "triage", every_days=1, by="mia", at=town.clock.utc())
+    town.records.set_watch("triage", town.entry(), every_days=1)
     town.day()
     town.model.reported = "house-1-1101"
     found = town.day()
     assert found.state is AlertState.ALERT
     assert "the provider reports house-1-1101 instead of house-1-0601" in found.reading.why
     assert "house-1-1101" in town.issues[0]["body"]
-    key = (town.repo.repository_id, "triage", Question.WATCH)
-    town.records.restart_alert(*key, start=found.reading.since, at=town.clock.utc())
+    town.records.restart_alert("triage", Question.WATCH, town.entry(), start=found.reading.since)
     assert town.day().state is AlertState.NO_DATA
     assert town.day().state is AlertState.OK
     assert [one["state"] for one in town.issues] == ["closed"]
@@ -145,7 +165,7 @@ def test_another_name_is_a_finding_and_a_person_may_take_it_for_normal(town):
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_changed_prompt_gets_a_new_baseline_and_trouble_is_said(town):
-    town.records.set_watch(town.repo.repository_id, "triage", every_days=1, by="mia", at=town.clock.utc())
+    town.records.set_watch("triage", town.entry(), every_days=1)
     town.day()
     town.repository.git.commit(
         "main", {"prompts/triage.prompt.yml": PROMPT.replace("alone", "only")}, parents=("main",)
@@ -160,5 +180,5 @@ def test_a_changed_prompt_gets_a_new_baseline_and_trouble_is_said(town):
     (watch,) = town.records.watches(town.repo.repository_id)
     assert "no lineage is configured" in watch.trouble
     assert town.model.requests == asked
-    town.records.set_watch(town.repo.repository_id, "triage", every_days=None, by="mia", at=town.clock.utc())
+    town.records.set_watch("triage", town.entry(), every_days=None)
     assert town.records.watches(town.repo.repository_id) == []

@@ -61,6 +61,10 @@ def test_a_pause_names_who_made_it(made, raised):
     for bad in (form("pause", lineage="nothing"), form("pause", question="x"), {"action": "pause"}):
         assert "There is no such alert" in words(mia.post(ADDRESS, data=bad, headers=FROM_US))
     assert "has no action" in words(mia.post(ADDRESS, data=form("restart me"), headers=FROM_US))
+    log = words(mia.get("/repositories/11/audit"))
+    did = [log.index(f"mia (maintain) {action} alert") for action in ("restart", "resume", "pause")]
+    assert did == sorted(did)
+    assert log.count("support-triage compared with its own past") == 3, "what was refused changed nothing"
 
 
 def test_maintainers_set_a_watch_and_see_its_cost_first(made, raised):
@@ -73,6 +77,10 @@ def test_maintainers_set_a_watch_and_see_its_cost_first(made, raised):
     assert "not watched any more" in words(mia.post(ADDRESS, data=watch | {"every": ""}, headers=FROM_US))
     assert "Only maintainers" in words(made.signed_in("ada").post(ADDRESS, data=watch, headers=FROM_US))
     assert raised.watches(11) == []
+    assert re.search(
+        r"mia \(maintain\) stop watch .*mia \(maintain\) watch .*support-triage",
+        words(mia.get("/repositories/11/audit")),
+    )
 
 
 @pytest.fixture

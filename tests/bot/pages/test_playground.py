@@ -1,12 +1,10 @@
 """The playground: a person edits a prompt in a form, runs it, and saves it as a pull request."""
 
-import gc
 import html
 import json
 import re
 import threading
 import time
-import warnings
 from decimal import Decimal
 
 import pytest
@@ -36,15 +34,6 @@ def bench(tmp_path_factory):
             yield made
         made.records.close()
         assert github.violations == []
-        without_warnings(made)
-
-
-def without_warnings(made):
-    """Frees the worker. Its runs had a loop of their own, so the line to the calling process was left to the system."""
-    made.whole.worker = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(autouse=True)

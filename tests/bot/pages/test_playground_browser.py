@@ -16,7 +16,6 @@ import uvicorn
 from bot.store.values import RunState
 from tests.bot.pages.bench import Bench, House, replies, with_house
 from tests.bot.pages.test_browser import AXE, CHROMIUM, VIEWS
-from tests.bot.pages.test_playground import without_warnings
 from tests.fakes.github import FakeGitHub
 
 pytestmark = [
@@ -54,7 +53,6 @@ def bench(tmp_path_factory):
                 github.oauth.login = "max"
                 yield made
         made.records.close()
-        without_warnings(made)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from google.protobuf.internal.encoder import _VarintBytes
 from google.protobuf.json_format import Parse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -16,9 +17,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from sqlmodel import select
 
 from adapters.clock import SystemClock
-from bot.production import span_queue
+from bot.production import otlp, span_queue
 from bot.production.default_settings import DefaultSettings
-from bot.production.otlp import LARGEST
+from bot.production.otlp import LARGEST, MOST_MESSAGES
 from bot.production.span_queue import Batch, QueueFull, SpanQueue
 from bot.production.span_reader import RepositoryReader, is_sampled
 from bot.store.hub_values import TokenKind
@@ -126,6 +127,7 @@ def test_what_is_no_otlp_is_refused_with_a_status_of_the_protocol(town):
         (401, whole, {"authorization": "Bearer pv_" + "x" * 43}),
         (400, b"{" + CANARY.encode(), {}),
         (400, b"[" * 100_000, {}),
+        *((400, text, {}) for text in (b"5", b"null", b"true", b"[]", b'"x"')),
         (400, json.dumps(document({**span(), "traceId": CANARY})).encode(), {}),
         (400, b"\xff\xff" + CANARY.encode(), {"content-type": PROTOBUF}),
         (400, whole, {"content-encoding": "gzip"}),
@@ -142,6 +144,58 @@ def test_what_is_no_otlp_is_refused_with_a_status_of_the_protocol(town):
             assert answer.json()["code"] == {400: 3, 401: 16, 413: 3, 415: 3}[status]
     assert send(town, gzip.compress(whole), **{"content-encoding": "gzip"}).status_code == 200
     assert town.calls() == []  # the span is about neither a model nor a prompt
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_a_small_body_of_very_many_parts_is_refused_before_it_fills_the_memory(town, is_json):
+    count = MOST_MESSAGES + 500_000
+    if is_json:
+        many = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * count + b"{}]}]}]}"
+    else:
+        spans = b"\x12\x00" * count
+        scope = b"\x12" + _VarintBytes(len(spans)) + spans
+        many = b"\x0a" + _VarintBytes(len(scope)) + scope
+    packed = gzip.compress(many)
+    assert len(packed) < 20_000
+    kind = "application/json" if is_json else PROTOBUF
+    answer = send(town, packed, **{"content-type": kind, "content-encoding": "gzip"})
+    assert answer.status_code == 413
+    assert b"send smaller batches" in answer.content
+
+
+def test_counting_reads_protobuf_as_its_parser_does():
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    for _ in range(3_000):
+        one = spans.add(trace_id=b"\1" * 16, span_id=b"\1" * 8, start_time_unix_nano=1, name="x" * 300, flags=7)
+        one.attributes.add(key="k").value.array_value.values.add(string_value="v")
+        one.events.add(name="e", time_unix_nano=1)
+    body = request.SerializeToString()
+    assert len(body) > otlp.UNCOUNTED
+    messages = 2 + 3_000 * 6  # a span, its event, and its attribute with a value, an array and the array's value
+    with pytest.MonkeyPatch.context() as patch:
+        for most, refused in ((messages, False), (messages - 1, True)):
+            patch.setattr(otlp, "MOST_MESSAGES", most)
+            assert otlp._is_many(body, request) is refused
+
+
+def test_values_that_no_database_holds_keep_no_other_span_from_being_stored(town):
+    town.configure("production: {content: 1}")
+    half = json.dumps([{"role": "user\ud800", "content": "billing \ud800"}])
+    named = {"gen_ai.operation.name": "chat", "prompt_verdict.lineage": "triage", "gen_ai.provider.name": "openai"}
+    tokens = {"gen_ai.usage.input_tokens": 10**8, "gen_ai.usage.output_tokens": 10**8}
+    hostile = [
+        {"gen_ai.usage.input_tokens": 2**62, "gen_ai.response.model": "gpt-5-pro"},
+        {"prompt_verdict.confidence": "NaN", "prompt_verdict.decision": "a\0b"},
+        {"gen_ai.input.messages": half, "gen_ai.output.messages": half},
+        *[{**tokens, "gen_ai.response.model": "gpt-5-pro"}] * 1_500,
+    ]
+    spans = [span(n, trace=n, attributes=attributes({**named, **more})) for n, more in enumerate(hostile, 1)]
+    late = span(1, trace=9_000, lasts_s=400 * 86_400.0, attributes=attributes(named))
+    answer = send(town, document(*spans, late))
+    assert (answer.status_code, answer.json()["partialSuccess"]["rejectedSpans"]) == (200, "1")
+    assert sum(figures.calls for _, figures in town.calls()) == len(hostile)
+    assert 'production_cost_usd{prompt="triage",repository="70"} 1e+06' in town.metrics.text().decode()
 
 
 def test_a_read_token_sends_nothing_and_an_ingest_token_reads_nothing(town):

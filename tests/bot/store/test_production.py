@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from bot.store.production_writing import facts_of_row
 from bot.store.values import RepositoryRef
 from schemas.errors import StoreError
 from schemas.production import ContentMessage, SpanContent, SpanFacts
@@ -71,6 +72,24 @@ def test_the_order_in_which_spans_arrive_does_not_matter_and_a_resent_batch_coun
     assert known.production_trace(70, f"{2:032x}") is None
     assert known.production_lineages(70) == ["triage"]
     assert [one.span_id for one in known.recent_spans(70, "triage")] == [f"{1:016x}"]
+
+
+def test_a_trace_without_an_end_is_counted_in_parts_and_read_only_once(known, monkeypatch):
+    monkeypatch.setattr("bot.store.production_writing.MOST_SPANS", 10)
+    read = []
+    monkeypatch.setattr("bot.store.production_writing.facts_of_row", lambda row: read.append(row) or facts_of_row(row))
+    batches = [
+        [
+            span(20 * batch + n + 1, after_s=batch + n, lasts_s=0.5, lineage="triage", calls_model=True)
+            for n in range(20)
+        ]
+        for batch in range(8)
+    ]
+    for batch in batches:
+        assert known.write_spans(70, batch) == (20, 0)
+        assert known.write_spans(70, batch[5:]) == (0, 15), "sent again"
+    assert sum(sums.calls for sums in figures(known).values()) == 160
+    assert len(read) <= 10 + 20
 
 
 def test_content_is_kept_with_its_span_until_its_day(known):
