@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 
 from pydantic import (
     Field,
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 from schemas.conversations import Step
-from schemas.values import Value, digest_of
+from schemas.values import Value, canonical_json, digest_of
 
 
 class Role(StrEnum):
@@ -269,8 +270,12 @@ class Request(Value):
     def digests(self, messages: Iterable[tuple[Message, ...]]) -> list[str]:
         """Returns the digest of this request with each of these messages instead of its own."""
         content = self._content()
-        every = ([{"role": one.role, "content": one.content} for one in each] for each in messages)
-        return [digest_of({**content, "messages": each}) for each in every]
+        # The keys of canonical JSON are sorted, so only its middle differs.
+        head = canonical_json({name: value for name, value in content.items() if name < "messages"})[:-1]
+        tail = canonical_json({name: value for name, value in content.items() if name > "messages"})[1:]
+        head += b',"messages":' if len(head) > 1 else b'"messages":'
+        every = (canonical_json([{"role": one.role, "content": one.content} for one in each]) for each in messages)
+        return [sha256(b"%b%b,%b" % (head, text, tail)).hexdigest() for text in every]
 
     def _content(self) -> dict[str, object]:
         # What is absent is left out, so that stored answers from before the field existed keep their keys.

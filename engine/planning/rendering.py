@@ -9,6 +9,8 @@ from schemas.ports import RenderFailure, RenderJob, TemplateRenderer
 from schemas.prompts import Message, PromptFile, RoleSyntax
 from schemas.testsets import TestCase
 
+_GIVEN = set(RenderJob.model_fields)
+
 
 def job_of(prompt: PromptFile, case: TestCase) -> RenderJob:
     """Returns the prompt to be filled in with a case's inputs, and with its own defaults for what the case lacks."""
@@ -16,13 +18,14 @@ def job_of(prompt: PromptFile, case: TestCase) -> RenderJob:
     if prompt.roles is not None:
         roles = prompt.roles
         variables = {name: shielded(value, roles) for name, value in variables.items()}
-    return RenderJob(
-        dialect=prompt.dialect,
-        messages=prompt.messages,
-        variables=variables,
-        partials=prompt.included,
-        roles=prompt.roles,
-    )
+    fields = {
+        "dialect": prompt.dialect,
+        "messages": prompt.messages,
+        "variables": variables,
+        "partials": prompt.included,
+        "roles": prompt.roles,
+    }
+    return RenderJob.of_checked(fields, _GIVEN)
 
 
 def render(renderer: TemplateRenderer, jobs: Sequence[RenderJob]) -> list[tuple[Message, ...] | RenderFailure]:

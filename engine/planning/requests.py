@@ -15,7 +15,7 @@ class Requests(Sequence[Request]):
     def __init__(self, like: Request, messages: Sequence[tuple[Message, ...]]) -> None:
         self._like = like
         # Role and content in turn: as objects, short messages take three times as much memory.
-        self._texts = [tuple(part for one in each for part in (one.role, one.content)) for each in messages]
+        self._texts = [sum(((one.role, one.content) for one in each), ()) for each in messages]
         self.digests = like.digests(messages)
         """By case."""
 
