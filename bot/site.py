@@ -63,7 +63,9 @@ def services_of(records: Records, settings: Settings, clock: Clock) -> tuple[Hub
     from bot.worker import app_and_sources
 
     branch = DefaultBranch(*app_and_sources(settings))
-    return HubService(records, branch, clock), Suggesting(records, branch, clock, settings.caps.run)
+    return HubService(records, branch, clock), Suggesting(
+        records, branch, clock, run_usd=settings.caps.run, person_usd=settings.caps.person
+    )
 
 
 def add_hub(app: FastAPI, records: Records, settings: Settings, clock: Clock, hub: HubService) -> None:

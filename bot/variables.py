@@ -59,7 +59,9 @@ RUN_USD = Variable(f"{PREFIX}MAX_USD_PER_RUN", "What one run may cost, whatever 
 REPOSITORY_USD = Variable(
     f"{PREFIX}MAX_USD_PER_REPOSITORY", "What all runs of one repository may cost in a day (UTC)", "`100`"
 )
-PERSON_USD = Variable(f"{PREFIX}MAX_USD_PER_PERSON", "What one person's runs on pages may cost in a day (UTC)", "`20`")
+PERSON_USD = Variable(
+    f"{PREFIX}MAX_USD_PER_PERSON", "What one person's runs and suggestions may cost in a day (UTC)", "`20`"
+)
 DAY_USD = Variable(f"{PREFIX}MAX_USD_PER_DAY", "What all runs of this bot may cost in a day (UTC)", "`500`")
 KEEP_DELIVERIES = Variable(f"{PREFIX}KEEP_DELIVERIES_DAYS", "Days that the ids of handled webhooks are kept", "`30`")
 KEEP_TEXTS = Variable(f"{PREFIX}KEEP_TEXTS_DAYS", "Days that prompts, answers and scorecards are kept", "`365`")

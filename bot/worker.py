@@ -97,7 +97,9 @@ class Worker:
         branch = DefaultBranch(app, sources)
         self._hub = HubService(records, branch, clock)
         self._copy = GitHubCopy(records, app, branch, clock)
-        self._suggesting = Suggesting(records, branch, clock, settings.caps.run)
+        self._suggesting = Suggesting(
+            records, branch, clock, run_usd=settings.caps.run, person_usd=settings.caps.person
+        )
         self._suggestions = SuggestionSteps(
             self._records, evaluation, branch, app, clock=clock, page_of=self._suggestion_page
         )

@@ -10,7 +10,7 @@ from bot.store.suggest_values import Suggestion, SuggestionState
 from engine.improve.asking import LONGEST
 from engine.readers.bounded import did_you_mean
 from engine.render.figures import usd
-from schemas.errors import UsageError
+from schemas.errors import BudgetExceeded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,12 +51,14 @@ class Asked(NamedTuple):
 class Suggesting:
     """Requests for one bot. Methods block. Raise StoreError."""
 
-    def __init__(self, records: Records, branch: DefaultBranch, clock: Clock, most_usd: Decimal) -> None:
-        """``most_usd`` is the operator's cap of a run."""
+    def __init__(
+        self, records: Records, branch: DefaultBranch, clock: Clock, *, run_usd: Decimal, person_usd: Decimal
+    ) -> None:
+        """``run_usd`` and ``person_usd`` are the operator's caps of a run and of a person's day."""
         self._records = records
         self._branch = branch
         self._clock = clock
-        self._most_usd = most_usd
+        self._run_usd, self._person_usd = run_usd, person_usd
 
     def ask(self, repo: RepositoryRef, asked: Asked) -> Suggestion:
         """Stores a request. A worker takes it from here.
@@ -68,25 +70,25 @@ class Suggesting:
         today = self._branch.read(repo)
         lineage = _lineage(today, asked.lineage)
         budget = self._budget(today, lineage, asked.budget_usd)
-        made = self._records.ask_suggestion(
-            repo,
-            Suggestion(
-                installation_id=repo.installation_id,
-                repository_id=repo.repository_id,
-                lineage=lineage,
-                sha=today.sha,
-                branch=today.branch,
-                asked=" ".join(asked.sentence.split()),
-                follows=asked.follows,
-                budget_usd=budget,
-                by=asked.by,
-                role=asked.role,
-                request=asked.request,
-                number=asked.number,
-                asked_at=self._clock.utc(),
-            ),
-            MOST_OPEN,
+        wanted = Suggestion(
+            installation_id=repo.installation_id,
+            repository_id=repo.repository_id,
+            lineage=lineage,
+            sha=today.sha,
+            branch=today.branch,
+            asked=" ".join(asked.sentence.split()),
+            follows=asked.follows,
+            budget_usd=budget,
+            by=asked.by,
+            role=asked.role,
+            request=asked.request,
+            number=asked.number,
+            asked_at=self._clock.utc(),
         )
+        try:
+            made = self._records.ask_suggestion(repo, wanted, most_open=MOST_OPEN, cap_usd=self._person_usd)
+        except BudgetExceeded as error:
+            raise UsageError(error.what, hint=error.hint) from None
         if made is None:
             raise UsageError(f"{MOST_OPEN} suggestions are already in progress", hint="wait, or cancel one")
         return made
@@ -121,7 +123,7 @@ class Suggesting:
                 f"the default branch allows {usd(configured)} for a suggestion, and you asked for {usd(asked)}",
                 hint="ask for less, or raise suggest.budget_usd there",
             )
-        return min(configured if asked is None else asked, self._most_usd)
+        return min(configured if asked is None else asked, self._run_usd)
 
 
 def _lineage(today: Today, asked: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,11 @@ from bot.store.asked_tables import AskedAnswers, AskedRuns, Drafts, PersonDays
 from bot.store.asked_values import AskedRun, Draft, Noted, ShownAnswer
 from bot.store.database import add_once
 from bot.store.installations import gone, seen
+from bot.store.person_spending import correct, reserve
 from bot.store.runs import OPEN, run_of, with_names
 from bot.store.tables import Runs as Rows
 from bot.store.tables import Verdicts
 from bot.store.values import ON_PAGES, RunKind, RunState
-from engine.render.figures import usd
-from schemas.errors import BudgetExceeded
 from schemas.values import digest_of
 from schemas.verdicts import VerdictStatus
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from bot.store.database import Database
     from bot.store.values import ExperimentRequest, RepositoryRef, Run
 
-KEPT = timedelta(days=60)
 MOST_DRAFTS = 200
 """Drafts of one prompt that a person keeps. The oldest go first."""
 
@@ -67,7 +65,7 @@ class AskedRecords:
             if before and _counts(session, before[0]):
                 return run_of(before[0], repository.name)
             day = at.date()
-            _reserve(session, day, ask)
+            reserve(session, ask.by, day, ask.usd, ask.cap)
             attempt = len(before) + 1
             row = Rows(
                 id=f"exp:{repository.id}:{kind.value}:{head_sha}:{asked}:{attempt}",
@@ -216,31 +214,12 @@ def _counts(session: Session, row: Rows) -> bool:
     return row.state == RunState.DONE.value and verdict is not None and verdict.status != VerdictStatus.ERROR.value
 
 
-def _reserve(session: Session, day: date, ask: Ask) -> None:
-    """Counts ``ask.usd`` for the person's day. Raises BudgetExceeded."""
-    name = day.isoformat()
-    # Created first, so that the row can be locked: several requests may come at the same moment.
-    add_once(session, PersonDays(day=name, by=ask.by, usd=Decimal(0)))
-    row = session.get_one(PersonDays, (name, ask.by), with_for_update=True)
-    if row.usd + ask.usd > ask.cap:
-        raise BudgetExceeded(
-            f"you may spend {usd(ask.cap)} a day: {usd(row.usd)} is spent or reserved, and this run may need "
-            f"{usd(ask.usd)}",
-            hint="wait for your other runs, take fewer cases, or ask the operator for a higher cap",
-        )
-    row.usd += ask.usd
-    session.add(row)
-    session.exec(delete(PersonDays).where(col(PersonDays.day) < (day - KEPT).isoformat()))
-
-
 def _settle(session: Session, sequence: int) -> None:
     row = session.get(AskedRuns, sequence, with_for_update=True)
     if row is None or row.settled:
         return
     row.settled = True
-    day = session.get(PersonDays, (row.day, row.by), with_for_update=True)
-    if day is not None:
-        day.usd += row.spent_usd - row.reserved_usd
+    correct(session, row.by, date.fromisoformat(row.day), row.spent_usd - row.reserved_usd)
 
 
 def _asked(row: AskedRuns) -> AskedRun:

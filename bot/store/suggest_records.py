@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from bot.store.documents import kept_text, read_text
 from bot.store.installations import seen
+from bot.store.person_spending import correct, reserve
 from bot.store.suggest_tables import Suggestions
 from bot.store.suggest_values import Suggestion, SuggestionState
 
@@ -25,10 +26,13 @@ class SuggestionRecords:
 
     _database: Database
 
-    def ask_suggestion(self, repo: RepositoryRef, asked: Suggestion, most_open: int) -> Suggestion | None:
+    def ask_suggestion(
+        self, repo: RepositoryRef, asked: Suggestion, *, most_open: int, cap_usd: Decimal
+    ) -> Suggestion | None:
         """Stores a request. The same ``request`` twice is the same suggestion.
 
-        Returns ``None`` if the repository has ``most_open`` open suggestions already.
+        Returns ``None`` if the repository has ``most_open`` open suggestions already. Its budget counts for what the
+        person may spend in a day, ``cap_usd``, until it ends. Raises BudgetExceeded.
         """
         with self._database.writing() as session:
             # Locks the repository's row, so that concurrent requests can't exceed the number.
@@ -41,6 +45,7 @@ class SuggestionRecords:
             )
             if len(session.exec(is_open.limit(most_open)).all()) >= most_open:
                 return None
+            reserve(session, asked.by, asked.asked_at.date(), asked.budget_usd, cap_usd)
             row = Suggestions(**asked.model_dump(exclude={"id", "state"}), state=asked.state.value)
             session.add(row)
             session.flush()
@@ -93,6 +98,9 @@ class SuggestionRecords:
             row = session.get(Suggestions, suggestion_id, with_for_update=True)
             if row is not None:
                 row.spent_usd += usd
+                # A call that was in flight when the suggestion was cancelled.
+                if row.state not in OPEN:
+                    correct(session, row.by, row.asked_at.date(), usd)
 
     def end_suggestion(
         self,
@@ -113,6 +121,7 @@ class SuggestionRecords:
             if row.state in OPEN:
                 row.state, row.outcome, row.report, row.ended_at = state.value, outcome, document, at
                 row.spent_usd = max(row.spent_usd, spent_usd or Decimal(0))
+                correct(session, row.by, row.asked_at.date(), row.spent_usd - row.budget_usd)
                 session.flush()
             return _suggestion(row)
 

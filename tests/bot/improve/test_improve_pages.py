@@ -53,7 +53,11 @@ def browser(shop, login):
         api_url=f"{github.server_url}/api/v3",
     )  # fmt: skip
     suggesting = Suggesting(
-        whole.records, DefaultBranch(*app_and_sources(whole.settings)), clock, whole.settings.caps.run
+        whole.records,
+        DefaultBranch(*app_and_sources(whole.settings)),
+        clock,
+        run_usd=whole.settings.caps.run,
+        person_usd=whole.settings.caps.person,
     )
     access = GitHubAccess(whole.records, sign_in, clock, PUBLIC)
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

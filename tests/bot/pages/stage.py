@@ -250,7 +250,7 @@ def suggested(records, repo, card, lineage, *, word="Be stricter about refunds",
                 branch="main", asked=asked, budget_usd=Decimal(2), by=by, role="write", asked_at=now,
                 request=f"{repo.repository_id} {bool(asked)}",
             ),
-            most_open=2,
+            most_open=2, cap_usd=Decimal(20),
         )  # fmt: skip
         records.end_suggestion(made.id, SuggestionState.DONE, word, now, report=report.model_dump_json())
 
