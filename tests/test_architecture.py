@@ -32,6 +32,7 @@ PURE_USES = {
     "io": {"StringIO", "BytesIO"},
     "datetime": {"date", "datetime", "UTC", "timedelta"},
     "urllib": {"quote"},
+    "sys": {"intern"},
 }
 """Names of otherwise worldly modules that are pure values."""
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
 from typing import NamedTuple
 
 from pydantic import JsonValue, ValidationError
@@ -25,6 +26,8 @@ from schemas.values import digest_of
 
 MAX_RESULTS = 100
 """Most scripted results of one case."""
+SHORT = 80
+"""Characters of a text that several cases probably share: a label, a slice."""
 MAX_PLACES = 20
 """Most further places that one warning lists."""
 _READ = set(TestCase.model_fields)
@@ -68,7 +71,7 @@ def case_of(
     fields = _NOTHING | {
         "id": given or digest_of(inputs)[:12],
         "inputs": inputs,
-        "expected": row.get("expected"),
+        "expected": _shared(row.get("expected")),
         "slices": reading.texts("slice", "slices"),
         "path": source.path,
         "line": line,
@@ -83,6 +86,11 @@ def case_of(
             fields["expected"] = names.value
     # The types are checked one by one; validating 5,000 cases again would take longer than reading them.
     return ReadCase(TestCase.of_checked(fields, _READ), given is not None, left_out)
+
+
+def _shared(expected: JsonValue) -> JsonValue:
+    """Returns a label as the same object for all cases that expect it."""
+    return intern(expected) if type(expected) is str and len(expected) <= SHORT else expected
 
 
 def not_imported(
@@ -183,7 +191,7 @@ class _Reading:
             for member in members:
                 if not isinstance(member, str):
                     raise self.error(f"{key} contains something that is not text", "write texts: [one, two]")
-                found[member] = None
+                found[member if len(member) > SHORT else intern(str(member))] = None
         return tuple(found)
 
     def rules(self, key: str) -> list[str | CheckRule]:

@@ -25,7 +25,8 @@ class KeptRecord(NamedTuple):
     @staticmethod
     def of(record: ExperimentRecord) -> KeptRecord:
         """Returns the compressed record."""
-        return KeptRecord(record.lineage, record.model, gzip.compress(record.model_dump_json().encode(), 6, mtime=0))
+        text = record.__pydantic_serializer__.to_json(record)
+        return KeptRecord(record.lineage, record.model, gzip.compress(text, 6, mtime=0))
 
     def record(self) -> ExperimentRecord:
         """Returns the record."""

@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from engine.gate.cells import Ints
 from schemas.outcomes import Arm, Outcome
 
 PLAIN = 2_048
@@ -43,7 +44,7 @@ class OutcomeLog(Sequence[Outcome]):
         self._room = room
         self._items: list[Outcome | bytes] = []
         self._keys = (array("q"), array("q"), array("q"))
-        self._order: list[int] | None = None
+        self._order: Ints | None = None
         self._likeness = b""
         """The zlib dictionary: the first outcome that was packed."""
 
@@ -69,7 +70,7 @@ class OutcomeLog(Sequence[Outcome]):
             return [self[one] for one in range(*at.indices(len(self)))]
         if self._order is None:
             case, arm, repetition = (np.frombuffer(keys, dtype=np.int64) for keys in self._keys)
-            self._order = np.lexsort((repetition, arm, case)).tolist()
+            self._order = np.lexsort((repetition, arm, case))
         found = self._items[self._order[at]]
         return self._unpack(found) if isinstance(found, bytes) else found
 

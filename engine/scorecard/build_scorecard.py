@@ -159,9 +159,12 @@ def _without_figures(card: LineageCard) -> LineageCard:
 def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
     """Returns usage by arm, of the runs that both arms answered. Others can't be compared."""
     answered: dict[Arm, dict[tuple[int, int], Usage]] = {arm: {} for arm in Arm}
+    # Most answers of a classification have one of a few lengths.
+    same: dict[Usage, Usage] = {}
     for one in outcomes:
         if isinstance(one.result, Completion) and one.result.usage is not None:
-            answered[one.cell.arm][one.cell.case, one.cell.repetition] = one.result.usage
+            usage = same.setdefault(one.result.usage, one.result.usage)
+            answered[one.cell.arm][one.cell.case, one.cell.repetition] = usage
     before, after = answered[Arm.BASELINE], answered[Arm.CANDIDATE]
     both = [run for run in before if run in after]
     return [before[run] for run in both], [after[run] for run in both]
