@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.detection.current import current
@@ -191,14 +192,17 @@ async def measure(
             spent = Spending(judge_cost_usd=graded.cost_usd)
             cards.append(unmeasured_card(entry.change, entry.model, reasons, plan=graded.plan, spending=spent))
     experiments: list[Experiment[Decision]] = []
-    records: list[Record] = []
+    before_calls: list[Callable[[], Record]] = []
     for entry, graded in planned:
         age = duration(entry.change.run.max_age)
         history = await history_of(graded.plan, store, now=clock.utc(), max_age=age)
-        # The design is derived from the record, so that a later replay decides on the same one.
-        records.append(designed(graded.plan, history, lineages=len(planned), new=entry.change.baseline is None))
+        # Made twice, because the records of all experiments together would take as much memory as their test sets.
+        before_calls.append(
+            partial(designed, graded.plan, history, lineages=len(planned), new=entry.change.baseline is None)
+        )
         own = lineages[entry.change.name]
-        experiments.append(_experiment(graded.plan, design_of(records[-1]), entry.change, own))
+        # The design is derived from the record, so that a later replay decides on the same one.
+        experiments.append(_experiment(graded.plan, design_of(before_calls[-1]()), entry.change, own))
     results = await run(
         experiments,
         access=access,
@@ -213,13 +217,13 @@ async def measure(
     )
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []
-    ended = deque(zip(records, planned, results, strict=True))
-    del records, results
+    ended = deque(zip(before_calls, planned, results, strict=True))
+    del results
     while ended:
         # One experiment at a time, so that the answers of all are never in memory as objects.
-        record, (entry, graded), packed = ended.popleft()
+        before_call, (entry, graded), packed = ended.popleft()
         result = replace(packed, outcomes=opened(packed.outcomes))
-        _report(record, graded.plan, result.outcomes, on_record, on_texts)
+        _report(before_call(), graded.plan, result.outcomes, on_record, on_texts)
         seen = graded
         # Probes can only raise doubts, which change nothing about a block or an error.
         if result.decision is not None and result.decision.status not in DECIDED:

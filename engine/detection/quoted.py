@@ -64,13 +64,17 @@ def newly_quoted(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCa
     return tuple(case for index, case in enumerate(cases) if index in long)
 
 
+_NO_LETTERS = {code: None for code in range(128) if not chr(code).isalnum()}
+
+
 def letters(text: str) -> str:
     """Returns the letters and digits of a text in one spelling."""
     plain = html.unescape(text)
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", plain)).casefold()
-        # Again after folding: folding may produce characters that decompose further.
-        plain = unicodedata.normalize("NFKD", plain).translate(_ALIKE)
+    if plain.isascii():
+        return plain.lower().translate(_NO_LETTERS)
+    plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", plain)).casefold()
+    # Again after folding: folding may produce characters that decompose further.
+    plain = unicodedata.normalize("NFKD", plain).translate(_ALIKE)
     return "".join(filter(str.isalnum, plain.casefold()))
 
 

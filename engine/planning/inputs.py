@@ -41,10 +41,9 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
                 f"{shown(prompt.path)} sends {shown(said)} verbatim, so the input {shown(name)} never reaches "
                 f"the model: write {written(prompt.dialect, name)}. If it is meant so, set static: true."
             )
-    inputs = {digest_of(case.inputs) for case in cases}
     requests = set(zip(*(digests_of(plan.requests) for plan in arms.values()), strict=True))
     # With equal inputs, equal requests are right and show nothing.
-    if len(inputs) > 1 and len(requests) == 1:
+    if len(requests) == 1 and len({digest_of(case.inputs) for case in cases}) > 1:
         names = sorted({name for case in cases for name in case.inputs})
         listed = ", ".join(map(shown, names[:5]))
         return (
