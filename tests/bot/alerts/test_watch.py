@@ -139,7 +139,7 @@ def test_an_outage_is_neither_a_finding_nor_a_baseline(town):
     assert first.state is AlertState.NO_DATA
     assert "can't be compared" in first.reading.why
     town.model.refuses = 0
-    assert "later runs are compared with them" in town.day().reading.why
+    assert "runs of later days are compared with them" in town.day().reading.why
     assert town.day().state is AlertState.OK
     town.model.refuses = 3
     assert town.day().state is AlertState.NO_DATA
