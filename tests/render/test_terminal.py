@@ -68,7 +68,7 @@ def test_long_lists_are_cut_and_counted():
     assert "… and 7 lines more" in text
     assert "no answer" in text
     assert "warning: look here" in text
-    many = tuple(card.model_copy(update={"lineage": f"prompt-{n:03}"}) for n in range(60))
+    many = tuple(lineage(lineage=f"prompt-{n:03}", status=VerdictStatus.BLOCKED) for n in range(60))
     text = terminal(scorecard(lineages=many))
     # Each has a row, and fifty have a section too.
     assert text.count("prompt-") == 60 + 50

@@ -201,7 +201,10 @@ async def test_the_deadline_cancels_a_call_that_hangs(store):
 async def test_cancelling_stops_at_once_and_keeps_what_is_finished(store):
     provider = Scripted(takes_s=0.02)
     running = asyncio.create_task(run_one(experiment(5000), provider, store))
-    await asyncio.sleep(0.5)
+    for _ in range(3_000):
+        if (await store.stats()).completions:
+            break
+        await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
