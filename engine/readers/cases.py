@@ -71,7 +71,7 @@ def case_of(
     fields = _NOTHING | {
         "id": given or digest_of(inputs)[:12],
         "inputs": inputs,
-        "expected": _shared(row.get("expected")),
+        "expected": _shared(expected) if isinstance(expected := row.get("expected"), str) else expected,
         "slices": reading.texts("slice", "slices"),
         "path": source.path,
         "line": line,
@@ -88,9 +88,9 @@ def case_of(
     return ReadCase(TestCase.of_checked(fields, _READ), given is not None, left_out)
 
 
-def _shared(expected: JsonValue) -> JsonValue:
-    """Returns a label as the same object for all cases that expect it."""
-    return intern(expected) if type(expected) is str and len(expected) <= SHORT else expected
+def _shared(text: str) -> str:
+    """Returns a short text, such as a label or a slice, as the same object for all cases that have it."""
+    return intern(str(text)) if len(text) <= SHORT else text
 
 
 def not_imported(
@@ -191,7 +191,7 @@ class _Reading:
             for member in members:
                 if not isinstance(member, str):
                     raise self.error(f"{key} contains something that is not text", "write texts: [one, two]")
-                found[member if len(member) > SHORT else intern(str(member))] = None
+                found[_shared(member)] = None
         return tuple(found)
 
     def rules(self, key: str) -> list[str | CheckRule]:

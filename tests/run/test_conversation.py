@@ -192,6 +192,7 @@ def test_the_estimate_counts_the_steps_and_what_each_reads_again():
     assert three.output_tokens > 2 * single.output_tokens
     assert three.input_tokens > 3 * single.input_tokens
     assert three.worst_usd > 10 * single.worst_usd
+    assert estimate_sizes([(size_of(request), 1)], PRICE) == single
 
 
 async def test_other_experiments_make_one_call_for_each_cell(store):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.planning.call_cost import bill, causes, decompose, estimate, neutral, worst_case
+from engine.planning.call_cost import bill, causes, decompose, estimate, neutral, size_of, worst_case
+from engine.planning.requests import Requests, digest_at, sizes_of
 from schemas.outcomes import Usage
 from schemas.pricing import Price
 from schemas.prompts import Parameters
@@ -102,3 +103,13 @@ def test_tools_and_schemas_count_into_the_worst_case():
     assert worst_case(asked("p", 1, Parameters(max_tokens=10, tools=({"name": "f"},))), PLAIN) > plain
     assert worst_case(asked("p", 1, Parameters(max_tokens=10, json_schema={"name": "f"})), PLAIN) > plain
     assert worst_case(asked("p", 1, Parameters()), PLAIN) > plain  # a longer answer is possible where no limit is set
+
+
+def test_the_size_of_a_request_that_was_never_made_is_that_of_the_request():
+    like = asked("before", 0).model_copy(update={"parameters": Parameters(max_tokens=9, json_schema={"type": "ü"})})
+    messages = [asked(prompt, case).messages for prompt in ("before", "after") for case in (1, 12)]
+    requests = Requests(like, [*messages, messages[0] + messages[3]])
+    assert list(sizes_of(requests)) == [size_of(request) for request in requests]
+    assert list(sizes_of([None, like])) == [None, size_of(like)]
+    assert [digest_at(requests, at) for at in range(5)] == [request.model_copy().digest for request in requests]
+    assert (digest_at([None], 0), digest_at([like], 0)) == (None, like.digest)
